@@ -1,0 +1,50 @@
+# The few functions with which every room declares itself.
+include_guard(GLOBAL)
+
+add_library(duet_warnings INTERFACE)
+target_compile_options(duet_warnings INTERFACE
+  $<$<COMPILE_LANGUAGE:CXX,C>:-Wall> $<$<COMPILE_LANGUAGE:CXX,C>:-Wextra> $<$<COMPILE_LANGUAGE:CXX,C>:-Wpedantic>
+  $<$<COMPILE_LANGUAGE:CXX,C>:-Wshadow> $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor>
+  $<$<AND:$<COMPILE_LANGUAGE:CXX,C>,$<BOOL:${DUET_WERROR}>>:-Werror>)
+
+# duet_room(NAME SOURCES … LIBS …): one folder of sdk/src, compiled once as position-independent objects that the
+# shared library and the tests' static one both take.
+function(duet_room name)
+  cmake_parse_arguments(arg "" "" "SOURCES;LIBS" ${ARGN})
+  add_library(duet_${name} OBJECT ${arg_SOURCES})
+  target_compile_features(duet_${name} PUBLIC cxx_std_20)
+  target_compile_definitions(duet_${name} PRIVATE DUET_BUILDING)
+  target_include_directories(duet_${name} PUBLIC ${duet_SOURCE_DIR}/sdk/include ${duet_BINARY_DIR}/include
+                                                 ${duet_SOURCE_DIR}/sdk/src)
+  target_link_libraries(duet_${name} PRIVATE duet_warnings PUBLIC ${arg_LIBS})
+  set_target_properties(duet_${name} PROPERTIES POSITION_INDEPENDENT_CODE ON CXX_VISIBILITY_PRESET hidden
+                                                VISIBILITY_INLINES_HIDDEN ON)
+  set_property(GLOBAL APPEND PROPERTY DUET_ROOMS duet_${name})
+endfunction()
+
+# duet_test(NAME SOURCES … LIBS … [LABELS …] [TIMEOUT s]): a GoogleTest program, discovered by CTest.
+function(duet_test name)
+  cmake_parse_arguments(arg "SERIAL" "TIMEOUT" "SOURCES;LIBS;LABELS" ${ARGN})
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 120)
+  endif()
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE duet_warnings ${arg_LIBS} GTest::gmock GTest::gtest_main)
+  target_include_directories(${name} PRIVATE ${duet_SOURCE_DIR}/tests)
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+  set(properties TIMEOUT ${arg_TIMEOUT})
+  if(arg_LABELS)
+    list(APPEND properties LABELS "${arg_LABELS}")
+  endif()
+  if(arg_SERIAL)
+    list(APPEND properties RUN_SERIAL ON)
+  endif()
+  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES ${properties})
+endfunction()
+
+# duet_program(NAME SOURCES … LIBS …): an installed tool or a sample; lands in build/<preset>/bin.
+function(duet_program name)
+  cmake_parse_arguments(arg "" "" "SOURCES;LIBS" ${ARGN})
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE duet_warnings ${arg_LIBS})
+endfunction()

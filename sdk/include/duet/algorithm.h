@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "duet/export.h"
+#include "duet/topology.h"
+
+namespace duet {
+
+/// What one meeting does to a worker's buffers: the coefficients of the fused passes (docs/concepts.md).
+///   mixing:  d += c·z,  z ·= 1 − 2c          with c = (1 − e^(−2η·dt)) / 2
+///   meeting: d −= α·m,  z −= (α̃ − α)·m       with m = s_i − s_j, the difference of the two snapshots
+struct MeetingCoefficients {
+  double c = 0.0;
+  double alpha = 0.5;
+  double alpha_tilde_minus_alpha = 0.0;
+};
+
+/// How two workers that meet move towards each other. Stateless and thread-safe; the simulator and the worker share
+/// the same objects.
+class DUET_API MeetingAlgorithm {
+ public:
+  virtual ~MeetingAlgorithm();
+  virtual std::string_view name() const = 0;
+  /// Whether there is a momentum buffer z at all (4 bytes per parameter).
+  virtual bool has_momentum() const = 0;
+  /// dt: time since this worker's last meeting, in gradient steps, by its clock (≥ 0).
+  virtual MeetingCoefficients coefficients(double dt) const = 0;
+};
+
+/// "a2cid2" (needs the graph's constants) or "adpsgd" (plain pairwise averaging, z ≡ 0).
+/// Throws ConfigurationError for any other name.
+DUET_API std::unique_ptr<MeetingAlgorithm> make_meeting_algorithm(std::string_view name, const Constants& constants);
+
+/// What a StepAlgorithm may do while the trainer waits.
+class DUET_API StepContext {
+ public:
+  virtual ~StepContext();
+  virtual int members() const = 0;  ///< live members, this one included
+  virtual double rate() const = 0;  ///< Options::rate
+  /// Replaces every buffer by its mean over the live members, along the members' tree. Waits for them, for at most
+  /// `timeout` seconds; throws TimeoutError or MembershipError.
+  virtual void average(double timeout) = 0;
+};
+
+/// A synchronous algorithm: runs in Worker::step() after the optimizer's update and may wait for peers. No meetings
+/// are held.
+class DUET_API StepAlgorithm {
+ public:
+  virtual ~StepAlgorithm();
+  virtual std::string_view name() const = 0;
+  /// step: 0, 1, …; called by the trainer thread, which owns the parameters for the length of the call.
+  virtual void after_update(StepContext& context, std::uint64_t step) = 0;
+};
+
+/// "allreduce". Throws ConfigurationError for any other name.
+DUET_API std::unique_ptr<StepAlgorithm> make_step_algorithm(std::string_view name);
+
+/// Which of the two kinds a name is of. Throws ConfigurationError, listing the names, when it is of neither.
+enum class AlgorithmKind { kMeeting, kStep };
+DUET_API AlgorithmKind algorithm_kind(std::string_view name);
+
+}  // namespace duet

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <functional>
+#include <string_view>
+
+#include "duet/export.h"
+
+namespace duet {
+
+enum class LogLevel { kDebug, kInfo, kWarning, kError };
+
+/// Where Duet's messages go: standard error by default. Thread-safe; the sink may be called from any thread. An empty
+/// sink restores the default.
+DUET_API void set_log_sink(std::function<void(LogLevel, std::string_view)> sink);
+/// Messages below this level are dropped (default kInfo, or DUET_LOG=debug|info|warning|error).
+DUET_API void set_log_level(LogLevel level);
+
+}  // namespace duet

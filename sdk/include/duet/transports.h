@@ -1,0 +1,26 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "duet/export.h"
+
+namespace duet {
+
+/// One place that was looked at for a transport, and what came of it.
+struct TransportCandidate {
+  std::string name;     ///< "libfabric"
+  std::string path;     ///< the shared object; "built in" for inproc
+  std::string version;  ///< the plugin's own; empty when it could not be loaded
+  std::string abi;      ///< "1.0"; empty when it could not be loaded
+  bool loaded = false;
+  bool viable = false;
+  std::string reason;   ///< why not, or what would be used
+  std::vector<std::string> capabilities;
+};
+
+/// All transports that can be found, in search order: `plugin_path`, DUET_PLUGIN_PATH, beside libduet.so. Loads each
+/// one. Thread-safe.
+DUET_API std::vector<TransportCandidate> discover_transports(const std::vector<std::string>& plugin_path = {});
+
+}  // namespace duet

@@ -1,0 +1,107 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "membership/members.h"
+#include "membership/roster.h"
+#include "pairing/message.h"
+
+/// The small messages between workers, as values. messages.fbs is how they look on the wire; decode() verifies before
+/// it believes. Pure and thread-safe.
+namespace duet::control {
+
+/// In every message.
+struct Header {
+  std::uint64_t run = 0;  ///< hash of the run id; 0 before the roster is known
+  std::uint64_t epoch = 0;
+  int rank = 0;  ///< sender
+  membership::Incarnation from;
+  membership::Incarnation to;  ///< zero: not known yet
+  bool operator==(const Header&) const = default;
+};
+
+// ---- joining ----
+struct Join {
+  membership::Entry entry;
+  bool operator==(const Join&) const = default;
+};
+struct JoinPending {  ///< the seed is there and waits for the ranks that are missing
+  std::vector<int> missing;
+  bool operator==(const JoinPending&) const = default;
+};
+struct JoinRefused {
+  std::string reason;
+  bool operator==(const JoinRefused&) const = default;
+};
+struct Joined {
+  std::string run_id;
+  std::vector<membership::Entry> entries;
+  bool operator==(const Joined&) const = default;
+};
+
+// ---- living ----
+struct Heartbeat {
+  std::vector<membership::MemberState> states;  ///< by rank
+  bool operator==(const Heartbeat&) const = default;
+};
+struct Pair {
+  pairing::Message message;
+  /// kOffer: the data session that the offerer still holds with the receiver (0: none). kAccept: the one to use: that
+  /// same one, or a new one (= the meeting's token) for which both sides open a fresh connection.
+  std::uint64_t session = 0;
+  bool operator==(const Pair&) const = default;
+};
+
+// ---- the tree ----
+/// Sums over a subtree at one tick (up), or over all members (down).
+struct TickSums {
+  std::uint64_t tick = 0;
+  std::uint64_t members = 0;
+  std::uint64_t steps = 0;
+  std::uint64_t samples = 0;
+  std::uint64_t meeting_ends = 0;  ///< each meeting is counted at both ends
+  std::uint64_t losses = 0;        ///< workers that reported one
+  double loss_sum = 0.0;
+  double squared_norms = 0.0;      ///< Σ ‖sketch_i − reference‖²
+  std::uint64_t reference = 0;     ///< tick whose mean all of them subtracted; 0: nothing
+  std::vector<double> sketch;      ///< Σ (sketch_i − reference)
+  bool operator==(const TickSums&) const = default;
+};
+struct TickUp {
+  TickSums sums;
+  bool operator==(const TickUp&) const = default;
+};
+struct TickDown {
+  TickSums sums;
+  bool operator==(const TickDown&) const = default;
+};
+
+// ---- gathering ----
+struct Part {  ///< one worker's text for gather(), sent to the lowest live rank until acknowledged
+  std::uint64_t round = 0;
+  std::string text;
+  bool operator==(const Part&) const = default;
+};
+struct PartReceived {
+  std::uint64_t round = 0;
+  bool operator==(const PartReceived&) const = default;
+};
+
+using Body = std::variant<Join, JoinPending, JoinRefused, Joined, Heartbeat, Pair, TickUp, TickDown, Part, PartReceived>;
+
+struct Message {
+  Header header;
+  Body body;
+  bool operator==(const Message&) const = default;
+};
+
+std::string encode(const Message& message);
+/// nullopt, and *reason where given, when the bytes are not a valid message.
+std::optional<Message> decode(std::string_view bytes, std::string* reason = nullptr);
+
+}  // namespace duet::control

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "duet/buffer.h"
+
+/// The fused passes over one block (docs/concepts.md). Pure; memory-bound: each reads and writes every element once.
+/// x: the trainer's parameters, d: pending correction, z: momentum (null: the algorithm has none), s: this worker's
+/// snapshot, r: the peer's, both in the wire's element type. No alignment is required. Thread-safe on disjoint data.
+namespace duet::dynamics {
+
+/// d += c·z, z ·= 1 − 2c, s = round_to_wire(x + d).
+void snapshot(const float* x, float* d, float* z, void* s, DType wire, std::size_t count, float c);
+
+/// ‖s − r‖²; not finite when any element of r or s is not (then the block must be refused).
+double squared_distance(const void* s, const void* r, DType wire, std::size_t count);
+
+/// m = s − r, d −= α·m, z −= β·m with β = α̃ − α.
+void apply(float* d, float* z, const void* s, const void* r, DType wire, std::size_t count, float alpha, float beta);
+
+/// x += d, d = 0.
+void deliver(float* x, float* d, std::size_t count);
+
+/// d += c·z, z ·= 1 − 2c: mixing alone, for blocks that a broken meeting did not reach.
+void mix(float* d, float* z, std::size_t count, float c);
+
+/// out = x + d + ½z, what the run's invariant sums over (z null: x + d).
+void invariant(const float* x, const float* d, const float* z, float* out, std::size_t count);
+
+/// sum += term.
+void accumulate(float* sum, const float* term, std::size_t count);
+
+/// The SIMD targets that this processor can run, best first, and which one is in use ("AVX2", …).
+std::vector<std::string> simd_targets();
+std::string simd_target_in_use();
+
+}  // namespace duet::dynamics

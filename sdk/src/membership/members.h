@@ -1,0 +1,69 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "duet/topology.h"
+#include "membership/roster.h"
+
+/// Who is there, who is gone, how far everyone is: pure, time handed in (seconds, monotonic). Not thread-safe.
+namespace duet::membership {
+
+/// Where a member is in its life; only ever grows. Everyone's view is merged by maximum.
+enum class Phase : std::uint8_t { kTraining = 0, kFinished = 1, kAveraged = 2, kLeft = 3, kGone = 4 };
+
+/// One member as told from worker to worker, in every heartbeat.
+struct MemberState {
+  Incarnation incarnation;
+  Phase phase = Phase::kTraining;
+  std::uint64_t steps = 0;
+  std::uint64_t samples = 0;
+  std::uint64_t meetings = 0;
+  bool operator==(const MemberState&) const = default;
+};
+
+class Members {
+ public:
+  Members(const Roster& roster, int self, double gone_after);
+
+  MemberState& mine();                           ///< to write this worker's own counts and phase
+  const MemberState& of(int rank) const;
+  const std::vector<MemberState>& states() const;  ///< what a heartbeat carries
+  /// A heartbeat of `from`: merges by maximum, and `from` was heard. Returns whether any phase changed (then tell the
+  /// neighbours at once). Entries of another incarnation are ignored.
+  bool merge(double now, int from, const std::vector<MemberState>& states);
+  /// Anything of `from` was heard.
+  void heard(double now, int from);
+  /// Which of `watched` have been silent for gone_after: they become kGone. Returns them.
+  std::vector<int> check(double now, const std::vector<int>& watched);
+
+  bool live(int rank) const;          ///< neither kGone nor kLeft
+  std::vector<int> live_ranks() const;
+  std::vector<int> gone_ranks() const;
+  std::uint64_t epoch() const;        ///< 1 + number of members gone
+  std::uint64_t live_hash() const;    ///< the same on all workers that agree on the incarnations that are not gone
+  std::uint64_t total_samples() const;
+  std::uint64_t total_steps() const;
+  bool all_live_at_least(Phase phase) const;
+  /// Seconds since `rank` was last heard of directly.
+  double silence(double now, int rank) const;
+
+ private:
+  int self_;
+  double gone_after_;
+  std::vector<MemberState> states_;
+  std::vector<double> heard_;
+};
+
+/// The breadth-first tree of the topology over the ranks that are not gone, rooted at the lowest. Where they no longer
+/// hang together, each further component is tied to the root through its lowest rank, so that everyone is reached.
+struct Tree {
+  int parent = -1;  ///< of this worker; −1: it is the root
+  std::vector<int> children;
+  int size = 1;     ///< members in the whole tree
+  int depth = 0;    ///< of this worker
+  int height = 0;   ///< of the whole tree
+};
+Tree make_tree(const Topology& topology, const std::vector<int>& ranks, int self);
+
+}  // namespace duet::membership

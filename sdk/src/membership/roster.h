@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace duet::membership {
+
+/// One life of one worker: a random 128-bit id. A restarted rank is a new member.
+struct Incarnation {
+  std::uint64_t high = 0;
+  std::uint64_t low = 0;
+  auto operator<=>(const Incarnation&) const = default;
+  static Incarnation random();
+  std::string text() const;  ///< as a UUID
+};
+
+/// What a worker says about itself when it joins.
+struct Entry {
+  int rank = 0;
+  int world_size = 1;
+  Incarnation incarnation;
+  std::string host;
+  std::int64_t pid = 0;
+  std::string control_address;    ///< "tcp://127.0.0.1:40123"
+  std::string transport;          ///< "libfabric"
+  std::string transport_address;  ///< opaque blob
+  std::uint64_t schema_hash = 0;  ///< of names, shapes, dtypes of the parameters
+  std::string schema;             ///< the same for people, possibly shortened
+  std::string options;            ///< what must agree: algorithm, graph, rate, wire, block size; compared as text
+  bool operator==(const Entry&) const = default;
+};
+
+/// All members of the run, by rank.
+struct Roster {
+  std::string run_id;
+  std::vector<Entry> entries;
+};
+
+/// Throws MembershipError that names both sides where two entries cannot train together (model, options, transport,
+/// world size, the same rank twice).
+void require_compatible(const Entry& first, const Entry& second);
+
+}  // namespace duet::membership

@@ -1,0 +1,118 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "duet/error.h"
+#include "duet/plugin/transport.h"
+#include "duet/transports.h"
+
+/// The host's side of the plugin ABI: loading, and C++ faces of its handles. In-process transport and decorators are
+/// the same C table, so there is one way to use a transport.
+namespace duet::transport {
+
+/// A loaded transport: a checked table. Never unloaded (threads of a plugin may live on). Thread-safe.
+class Transport {
+ public:
+  explicit Transport(const duet_transport* table, std::string path) : table_(table), path_(std::move(path)) {}
+  const duet_transport& table() const { return *table_; }
+  std::string name() const { return table_->name; }
+  const std::string& path() const { return path_; }
+
+ private:
+  const duet_transport* table_;
+  std::string path_;
+};
+
+using Settings = std::vector<std::pair<std::string, std::string>>;
+
+/// "NAME[:provider]" split; the provider becomes the setting "provider".
+struct TransportChoice {
+  std::string name;
+  Settings settings;
+};
+TransportChoice parse_choice(const std::string& text);
+
+/// Finds and loads the transport called `name`. Throws TransportError with a report of every candidate that was looked
+/// at and why it lost. faults: empty, or a description for the fault-injecting decorator (fault_injection.h).
+std::shared_ptr<const Transport> load_transport(const std::string& name, const std::vector<std::string>& plugin_path,
+                                                const std::string& faults = {});
+
+/// The services that plugins get: log, clock, counters.
+const duet_services& host_services();
+/// Nanoseconds on the clock of duet_services::now_ns.
+std::uint64_t now_ns();
+
+class Connection;
+
+/// A worker's endpoint. All calls from one thread.
+class Context {
+ public:
+  /// Throws TransportError with the plugin's reason when probe or open fail.
+  Context(std::shared_ptr<const Transport> transport, const Settings& settings);
+  ~Context();
+  Context(const Context&) = delete;
+  Context& operator=(const Context&) = delete;
+
+  const std::string& address() const { return address_; }
+  std::uint64_t capabilities() const { return capabilities_; }
+  std::string transport_name() const { return transport_->name(); }
+
+  std::unique_ptr<Connection> connect(const std::string& peer, std::uint64_t session, const std::string& address,
+                                      std::uint64_t deadline_ns);
+  std::unique_ptr<Connection> accept(const std::string& peer, std::uint64_t session, std::uint64_t deadline_ns);
+
+  /// Progress; runs the callbacks of all operations that completed. Sleeps for at most timeout_ns. Returns how many
+  /// completed. Throws TransportError when the context is broken.
+  std::size_t poll(std::uint64_t timeout_ns);
+  /// The descriptor to sleep on, or −1 when the transport has none (poll() must then do the sleeping).
+  int descriptor() const { return descriptor_; }
+  /// Before a sleep on descriptor(): true: sleep, for at most timeout_ns (may be lowered); false: poll() first.
+  bool arm(std::uint64_t& timeout_ns);
+  /// Operations in flight, all connections.
+  std::size_t in_flight() const;
+
+ private:
+  friend class Connection;
+  struct Operations;
+  std::shared_ptr<const Transport> transport_;
+  duet_context* context_ = nullptr;
+  std::string address_;
+  std::uint64_t capabilities_ = 0;
+  int descriptor_ = -1;
+  std::unique_ptr<Operations> operations_;
+};
+
+/// Called from Context::poll(), exactly once per accepted post.
+using Completion = std::function<void(duet_status status, std::uint64_t bytes)>;
+
+class Connection {
+ public:
+  ~Connection();  ///< closes; operations in flight complete later, through Context::poll()
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  enum class State { kPending, kReady, kFailed };
+  State state();
+  std::string error();  ///< why it failed, or why the last operation did; names the peer
+  const std::string& peer() const { return peer_; }
+
+  /// The memory must stay valid until the callback ran. false: no room now (DUET_AGAIN), poll and try again. Any other
+  /// refusal runs the callback from the next poll() with that status, so that a caller has one place for errors.
+  bool send(const void* data, std::uint64_t bytes, std::uint64_t deadline_ns, Completion done);
+  bool receive(void* data, std::uint64_t bytes, std::uint64_t deadline_ns, Completion done);
+
+ private:
+  friend class Context;
+  Connection(Context& context, duet_connection* connection, std::string peer);
+  Context& context_;
+  duet_connection* connection_;
+  std::string peer_;
+};
+
+}  // namespace duet::transport
