@@ -20,6 +20,7 @@ function(duet_room name)
   set_target_properties(duet_${name} PROPERTIES POSITION_INDEPENDENT_CODE ON CXX_VISIBILITY_PRESET hidden
                                                 VISIBILITY_INLINES_HIDDEN ON)
   set_property(GLOBAL APPEND PROPERTY DUET_ROOMS duet_${name})
+  set_property(GLOBAL APPEND PROPERTY DUET_ROOM_LIBS ${arg_LIBS})
 endfunction()
 
 # duet_test(NAME SOURCES … LIBS … [LABELS …] [TIMEOUT s]): a GoogleTest program, discovered by CTest.
