@@ -61,15 +61,15 @@ struct Pair {
 /// Sums over a subtree at one tick (up), or over all members (down).
 struct TickSums {
   std::uint64_t tick = 0;
+  std::uint64_t tree = 0;  ///< Members::live_hash() behind the tree: parts of different trees never mix
   std::uint64_t members = 0;
   std::uint64_t steps = 0;
   std::uint64_t samples = 0;
-  std::uint64_t meeting_ends = 0;  ///< each meeting is counted at both ends
-  std::uint64_t losses = 0;        ///< workers that reported one
+  std::uint64_t meeting_ends = 0;   ///< each meeting is counted at both ends
+  std::uint64_t losses = 0;         ///< workers that reported one
   double loss_sum = 0.0;
-  double squared_norms = 0.0;      ///< Σ ‖sketch_i − reference‖²
-  std::uint64_t reference = 0;     ///< tick whose mean all of them subtracted; 0: nothing
-  std::vector<double> sketch;      ///< Σ (sketch_i − reference)
+  double squared_deviations = 0.0;  ///< Σ ‖sketch_i − mean sketch of these members‖²
+  std::vector<double> sketch;       ///< Σ sketch_i
   bool operator==(const TickSums&) const = default;
 };
 struct TickUp {

@@ -17,9 +17,10 @@ namespace duet::telemetry {
 class TickTree {
  public:
   explicit TickTree(double patience);  ///< seconds that a tick may take
-  /// New tree (members changed): ticks under way are dropped.
-  void set_tree(const membership::Tree& tree, int self);
-  /// This worker's own part of a tick. sums.sketch is the raw sketch; the reference is subtracted inside.
+  /// New tree (members changed): ticks under way are dropped. live_hash: Members::live_hash(); messages that were
+  /// sent under another one are ignored.
+  void set_tree(const membership::Tree& tree, int self, std::uint64_t live_hash);
+  /// This worker's own part of a tick: tick ≥ 1, counts, loss and the raw sketch; the rest is filled in here.
   void on_own(double now, control::TickSums own);
   void on_up(double now, int from, const control::TickUp& up);
   void on_down(double now, int from, const control::TickDown& down);
