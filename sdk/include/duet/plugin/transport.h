@@ -14,7 +14,13 @@
  *     new session, and nothing that belonged to the old one may ever appear on it.
  *   - An *operation* is one send or one receive. It completes exactly once, always: delivered, failed, past its
  *     deadline, cancelled, or because its connection or context was closed. Its buffer is lent to the plugin from
- *     a successful post until that completion is returned by poll(), and never after.
+ *     a successful post until that completion is returned by poll(), and never after. A send that completes with
+ *     DUET_OK has given its buffer back; whether the peer has the data only the peer can say, and closing the
+ *     connection may lose data that the peer has not received yet. A message of 0 bytes (data may then be null) is a
+ *     message like any other. A receive that is longer than its message completes with the message's bytes (unless
+ *     the transport says DUET_CAPABILITY_EXACT_SIZE), one that is shorter with DUET_MISUSE.
+ *   - Once an operation of a connection has ended with anything but DUET_OK, the order of its streams is undefined:
+ *     the host closes the connection. The plugin need not fail the connection by itself.
  *   - No call blocks, except poll() for at most the time that it is given, and close_context(), which may take
  *     up to one second to let go of the operating system's resources.
  *   - Time: every deadline is nanoseconds on the host's monotonic clock, services->now_ns(). An operation whose
@@ -105,13 +111,13 @@ enum {
 
 typedef struct duet_probe_result {
   uint32_t struct_size; /* set by the host */
-  int32_t viable;       /* 1: open() is expected to work here */
+  int32_t viable;       /* 1: open_context() is expected to work here */
   uint64_t capabilities;
   uint64_t largest_message; /* bytes; 0: unlimited */
   char reason[240];         /* for a human: why not viable, or what would be used ("tcp over eth0") */
 } duet_probe_result;
 
-/* key = value settings for probe() and open(): "provider", "interface", "port_range", … A plugin refuses
+/* key = value settings for probe() and open_context(), valid during the call: "provider", "interface", "port_range", … A plugin refuses
  * (DUET_MISUSE, and names it) a key that it does not know. */
 typedef struct duet_setting {
   const char* key;
@@ -127,7 +133,7 @@ typedef struct duet_connect_request {
   uint64_t session;    /* same on both sides, never reused between two contexts */
   const void* address; /* connect(): the peer's address blob; accept(): null */
   uint64_t address_bytes;
-  uint64_t deadline_ns; /* not ready by then: the connection fails with DUET_TIMED_OUT */
+  uint64_t deadline_ns; /* not ready by then: the connection fails with DUET_TIMED_OUT; 0: none */
   const char* peer;     /* a name for messages, e.g. "rank 3"; copied */
 } duet_connect_request;
 
@@ -149,13 +155,15 @@ typedef struct duet_transport {
   const char* name;    /* "libfabric" */
   const char* version; /* the plugin's own */
 
-  /* Could open() work here with these settings? No side effects that outlast the call. */
+  /* Could open_context() work here with these settings? No side effects that outlast the call. Not viable is an
+   * answer, not a failure: DUET_OK. With anything else (DUET_MISUSE: a setting) result->reason says why. */
   duet_status (*probe)(const duet_setting* settings, uint32_t count, duet_probe_result* result);
 
   duet_status (*open_context)(const duet_setting* settings, uint32_t count, duet_context** context, duet_error* error);
 
-  /* Ends every operation and connection that is left. Completions not yet polled are gone with the context: when
-   * this returns, no buffer is lent any more. Must not be called while another call on the context runs. */
+  /* Ends every operation and connection that is left (their handles are then invalid); peers see DUET_PEER_LOST as
+   * with close_connection(). Completions not yet polled are gone with the context: when this returns, no buffer is
+   * lent any more. Must not be called while another call on the context runs. */
   void (*close_context)(duet_context* context);
 
   /* This context's address, for connect() on the other side: opaque, at most 512 bytes. *bytes: in capacity, out
@@ -164,19 +172,22 @@ typedef struct duet_transport {
 
   /* Both return at once; the connection is PENDING until connection_state() says otherwise. One side connects, the
    * other accepts, in any order: a connect that arrives before its accept waits for it (until its deadline).
-   * Operations may be posted while PENDING. */
+   * Operations may be posted while PENDING. A connection that cannot come about becomes FAILED; a call that can be
+   * seen to be hopeless (a malformed address, a peer known to be gone) may also be refused: *error says why, and there
+   * is no connection. */
   duet_status (*connect)(duet_context* context, const duet_connect_request* request, duet_connection** connection,
                          duet_error* error);
   duet_status (*accept)(duet_context* context, const duet_connect_request* request, duet_connection** connection,
                         duet_error* error);
-  /* DUET_CONNECTION_*; with FAILED, *error says why. */
+  /* DUET_CONNECTION_*; with FAILED, *error says why. A failed connection has ended, or ends at the next poll(), all
+   * its operations, with the status of its failure, and refuses new ones with it. It must still be closed. */
   int32_t (*connection_state)(duet_connection* connection, duet_error* error);
   /* Returns at once. Operations in flight complete (DUET_CANCELLED) through later poll() calls; their buffers stay
    * lent until then. The handle is invalid when this returns. Closing one side makes the other's operations fail
    * with DUET_PEER_LOST (or run into their deadlines, if the transport cannot see it). */
   void (*close_connection)(duet_connection* connection);
 
-  /* Optional: pin memory for the network. null when the transport needs none. */
+  /* Optional, both or none: pin memory for the network. null when the transport needs none. */
   duet_status (*register_memory)(duet_context* context, const duet_memory* memory, void** registration,
                                  duet_error* error);
   void (*unregister_memory)(duet_context* context, void* registration);
@@ -189,26 +200,28 @@ typedef struct duet_transport {
                               uint64_t deadline_ns, duet_error* error);
 
   /* Makes progress and returns up to `capacity` completions, sleeping for at most timeout_ns until there is one.
-   * 0: do not sleep. Returns DUET_OK (also with *count == 0) or DUET_BROKEN. */
+   * 0: do not sleep. It returns early, with *count == 0, when a connection became READY or FAILED, and may do so at
+   * any time. Returns DUET_OK (also with *count == 0) or DUET_BROKEN. */
   duet_status (*poll)(duet_context* context, duet_completion* completions, uint32_t capacity, uint64_t timeout_ns,
                       uint32_t* count, duet_error* error);
 
   /* Asks for an operation to end early. DUET_OK: its completion (CANCELLED, or OK if it was faster) will follow.
-   * DUET_AGAIN: still in flight and cannot be ended now: the buffer stays lent until its completion. */
+   * DUET_AGAIN: still in flight and cannot be ended now: the buffer stays lent until its completion. DUET_MISUSE: not
+   * an operation of this connection. */
   duet_status (*cancel)(duet_connection* connection, uint64_t operation);
 
-  /* Optional: a file descriptor that becomes readable when poll() may have something to do, so that one thread
+  /* Optional, both or none: a file descriptor that becomes readable when poll() may have something to do, so that one thread
    * can sleep on this and on other things. Before each sleep the host calls arm(): DUET_OK: sleep on the
    * descriptor (at most *timeout_ns, which the plugin may lower: its own next deadline); DUET_AGAIN: poll() first. */
   duet_status (*wait_descriptor)(duet_context* context, int32_t* descriptor);
   duet_status (*arm)(duet_context* context, uint64_t* timeout_ns);
 
-  /* The text for the last failure on this connection (an operation that completed with an error): at most
-   * DUET_OK state when there was none. Optional. */
+  /* Optional: the last failure on this connection (of an operation that completed with an error); error->status is
+   * DUET_OK when there was none. */
   void (*last_error)(duet_connection* connection, duet_error* error);
 } duet_transport;
 
-/* The one exported symbol. Called once per process, before any other call. Returns the plugin's table (static, valid
+/* The one exported symbol. Called once per process (and, where two copies of the host are loaded, once by each), before any other call. Returns the plugin's table (static, valid
  * until the process ends), or null after writing a reason of at most reason_bytes - 1 characters. */
 typedef const duet_transport* (*duet_transport_plugin_function)(const duet_services* services, char* reason,
                                                                 uint64_t reason_bytes);
