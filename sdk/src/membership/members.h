@@ -19,6 +19,10 @@ struct MemberState {
   std::uint64_t steps = 0;
   std::uint64_t samples = 0;
   std::uint64_t meetings = 0;
+  /// Which attempt at the tree pass under way it is in; raised by whoever saw one fail, the highest one stands.
+  std::uint64_t attempt = 0;
+  /// From kAveraged on: ‖(x + d) − average‖² of this member, so that all know the run's final consensus distance.
+  double squared_distance = 0.0;
   bool operator==(const MemberState&) const = default;
 };
 
