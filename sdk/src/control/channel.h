@@ -14,16 +14,17 @@ namespace duet::control {
 
 struct ChannelOptions {
   std::string bind = "127.0.0.1";
-  int port = 0;         ///< 0: any free one
-  std::string secret;   ///< whoever does not know it cannot complete a handshake
+  int port = 0;        ///< 0: any free one
+  std::string secret;  ///< whoever does not know it cannot complete a handshake
   bool insecure = false;
 };
 
-/// One worker's control socket: listens on one address, sends to many. All calls from one thread (the constructor may
-/// run in another, before). Messages may be lost when a peer is away; they never block.
+/// One worker's control socket: listens on one address, sends to many. All calls from one thread (the
+/// constructor may run in another, before). Messages may be lost when a peer is away; they never block.
 class Channel {
  public:
-  /// Throws ConfigurationError when the address cannot be bound (names it, and what to do) or would need a secret.
+  /// Throws ConfigurationError when the address cannot be bound (names it, and what to do) or would need a
+  /// secret.
   explicit Channel(const ChannelOptions& options);
   ~Channel();
   Channel(const Channel&) = delete;
@@ -43,7 +44,8 @@ class Channel {
   };
   /// Next message, if there is one now.
   bool receive(Received& message);
-  /// Answers someone whose listening address is not known (a joiner). The answer arrives through its receive().
+  /// Answers someone whose listening address is not known (a joiner). The answer arrives through its
+  /// receive().
   bool reply(const std::string& return_route, std::string_view bytes);
 
   /// Sleeps until a message is there, one of `descriptors` is readable, or `seconds` have passed.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -11,8 +12,8 @@
 #include "membership/roster.h"
 #include "pairing/message.h"
 
-/// The small messages between workers, as values. messages.fbs is how they look on the wire; decode() verifies before
-/// it believes. Pure and thread-safe.
+/// The small messages between workers, as values. messages.fbs is how they look on the wire; decode()
+/// verifies before it believes. Pure and thread-safe.
 namespace duet::control {
 
 /// In every message.
@@ -20,8 +21,8 @@ struct Header {
   std::uint64_t run = 0;  ///< hash of the run id; 0 before the roster is known
   std::uint64_t epoch = 0;
   int rank = 0;  ///< sender
-  membership::Incarnation from;
-  membership::Incarnation to;  ///< zero: not known yet
+  membership::Incarnation from = {};
+  membership::Incarnation to = {};  ///< zero: not known yet
   bool operator==(const Header&) const = default;
 };
 
@@ -36,6 +37,7 @@ struct JoinPending {  ///< the seed is there and waits for the ranks that are mi
 };
 struct JoinRefused {
   std::string reason;
+  bool timed_out = false;  ///< nothing is wrong with anyone, but ranks are missing
   bool operator==(const JoinRefused&) const = default;
 };
 struct Joined {
@@ -51,8 +53,8 @@ struct Heartbeat {
 };
 struct Pair {
   pairing::Message message;
-  /// kOffer: the data session that the offerer still holds with the receiver (0: none). kAccept: the one to use: that
-  /// same one, or a new one (= the meeting's token) for which both sides open a fresh connection.
+  /// kOffer: the data session that the offerer still holds with the receiver (0: none). kAccept: the one to
+  /// use: that same one, or a new one (= the meeting's token) for which both sides open a fresh connection.
   std::uint64_t session = 0;
   bool operator==(const Pair&) const = default;
 };
@@ -65,8 +67,8 @@ struct TickSums {
   std::uint64_t members = 0;
   std::uint64_t steps = 0;
   std::uint64_t samples = 0;
-  std::uint64_t meeting_ends = 0;   ///< each meeting is counted at both ends
-  std::uint64_t losses = 0;         ///< workers that reported one
+  std::uint64_t meeting_ends = 0;  ///< each meeting is counted at both ends
+  std::uint64_t losses = 0;        ///< workers that reported one
   double loss_sum = 0.0;
   double squared_deviations = 0.0;  ///< Σ ‖sketch_i − mean sketch of these members‖²
   std::vector<double> sketch;       ///< Σ sketch_i
@@ -92,7 +94,8 @@ struct PartReceived {
   bool operator==(const PartReceived&) const = default;
 };
 
-using Body = std::variant<Join, JoinPending, JoinRefused, Joined, Heartbeat, Pair, TickUp, TickDown, Part, PartReceived>;
+using Body = std::variant<Join, JoinPending, JoinRefused, Joined, Heartbeat, Pair, TickUp, TickDown, Part,
+                          PartReceived>;
 
 struct Message {
   Header header;
@@ -100,8 +103,18 @@ struct Message {
   bool operator==(const Message&) const = default;
 };
 
+/// What a message may hold at most. encode() throws std::length_error for more, decode() refuses it.
+constexpr std::size_t kLargestMessage = 64u << 20;  ///< bytes
+constexpr std::size_t kLargestText = 32u << 20;     ///< bytes of Part::text and of Entry::schema
+constexpr std::size_t kLargestLabel = 64u << 10;  ///< bytes of any other text and of Entry::transport_address
+constexpr int kLargestWorld = 65536;              ///< workers
+constexpr std::size_t kLargestSketch = 1u << 16;  ///< numbers
+
+/// Header::run of a run id; never 0.
+std::uint64_t run_hash(std::string_view run_id);
+
 std::string encode(const Message& message);
-/// nullopt, and *reason where given, when the bytes are not a valid message.
+/// nullopt, and *reason where given, when the bytes are not a valid message of this version.
 std::optional<Message> decode(std::string_view bytes, std::string* reason = nullptr);
 
 }  // namespace duet::control

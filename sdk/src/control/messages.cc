@@ -1,0 +1,383 @@
+#include "control/messages.h"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include <cstring>
+#include <stdexcept>
+#include <type_traits>
+#include <utility>
+
+#include "control/messages_generated.h"
+
+namespace duet::control {
+namespace {
+
+using flatbuffers::FlatBufferBuilder;
+using flatbuffers::Offset;
+
+/// Of messages.fbs.
+constexpr std::uint32_t kVersion = 1;
+/// Envelope, body, vector, entry: nothing of ours nests deeper.
+constexpr flatbuffers::uoffset_t kLargestDepth = 8;
+constexpr flatbuffers::uoffset_t kMostTables = kLargestWorld + 16;
+
+void require_size(std::size_t size, std::size_t largest, const char* what) {
+  if (size > largest) {
+    throw std::length_error(std::string("a control message cannot carry ") + what + " of size " +
+                            std::to_string(size) + " (at most " + std::to_string(largest) + ")");
+  }
+}
+
+// ---- values to wire
+// ----------------------------------------------------------------------------------------------
+
+wire::Id to_wire(const membership::Incarnation& incarnation) {
+  return {incarnation.high, incarnation.low};
+}
+
+Offset<flatbuffers::String> write_text(FlatBufferBuilder& builder, const std::string& text,
+                                       std::size_t largest, const char* what) {
+  require_size(text.size(), largest, what);
+  return builder.CreateString(text);
+}
+
+Offset<flatbuffers::Vector<std::uint8_t>> write_bytes(FlatBufferBuilder& builder, const std::string& bytes,
+                                                      std::size_t largest, const char* what) {
+  require_size(bytes.size(), largest, what);
+  return builder.CreateVector(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
+}
+
+Offset<wire::Entry> write_entry(FlatBufferBuilder& builder, const membership::Entry& entry) {
+  const auto host = write_text(builder, entry.host, kLargestLabel, "a host name");
+  const auto control = write_text(builder, entry.control_address, kLargestLabel, "a control address");
+  const auto transport = write_text(builder, entry.transport, kLargestLabel, "a transport's name");
+  const auto address = write_bytes(builder, entry.transport_address, kLargestLabel, "a transport's address");
+  const auto schema = write_text(builder, entry.schema, kLargestText, "a model's schema");
+  const auto options = write_text(builder, entry.options, kLargestLabel, "the options' text");
+  const wire::Id incarnation = to_wire(entry.incarnation);
+  return wire::CreateEntry(builder, entry.rank, entry.world_size, &incarnation, host, entry.pid, control,
+                           transport, address, entry.schema_hash, schema, options);
+}
+
+Offset<wire::TickSums> write_sums(FlatBufferBuilder& builder, const TickSums& sums) {
+  require_size(sums.sketch.size(), kLargestSketch, "a sketch");
+  const auto sketch = builder.CreateVector(sums.sketch);
+  return wire::CreateTickSums(builder, sums.tick, sums.tree, sums.members, sums.steps, sums.samples,
+                              sums.meeting_ends, sums.losses, sums.loss_sum, sums.squared_deviations, sketch);
+}
+
+struct BodyWriter {
+  FlatBufferBuilder& builder;
+
+  Offset<void> operator()(const Join& join) const {
+    const auto entry = write_entry(builder, join.entry);
+    return wire::CreateJoin(builder, entry).Union();
+  }
+  Offset<void> operator()(const JoinPending& pending) const {
+    require_size(pending.missing.size(), kLargestWorld, "a list of missing ranks");
+    const auto missing = builder.CreateVector(pending.missing);
+    return wire::CreateJoinPending(builder, missing).Union();
+  }
+  Offset<void> operator()(const JoinRefused& refused) const {
+    const auto reason = write_text(builder, refused.reason, kLargestLabel, "a reason");
+    return wire::CreateJoinRefused(builder, reason, refused.timed_out).Union();
+  }
+  Offset<void> operator()(const Joined& joined) const {
+    require_size(joined.entries.size(), kLargestWorld, "a roster");
+    std::vector<Offset<wire::Entry>> entries;
+    entries.reserve(joined.entries.size());
+    for (const membership::Entry& entry : joined.entries)
+      entries.push_back(write_entry(builder, entry));
+    const auto run_id = write_text(builder, joined.run_id, kLargestLabel, "a run id");
+    const auto vector = builder.CreateVector(entries);
+    return wire::CreateJoined(builder, run_id, vector).Union();
+  }
+  Offset<void> operator()(const Heartbeat& heartbeat) const {
+    require_size(heartbeat.states.size(), kLargestWorld, "a list of members");
+    std::vector<wire::MemberState> states;
+    states.reserve(heartbeat.states.size());
+    for (const membership::MemberState& state : heartbeat.states) {
+      states.emplace_back(to_wire(state.incarnation), state.steps, state.samples, state.meetings,
+                          state.attempt, state.squared_distance, static_cast<std::uint8_t>(state.phase));
+    }
+    const auto vector = builder.CreateVectorOfStructs(states);
+    return wire::CreateHeartbeat(builder, vector).Union();
+  }
+  Offset<void> operator()(const Pair& pair) const {
+    return wire::CreatePair(builder, static_cast<std::uint8_t>(pair.message.kind),
+                            static_cast<std::uint8_t>(pair.message.reason), pair.message.meeting,
+                            pair.message.token, pair.session)
+        .Union();
+  }
+  Offset<void> operator()(const TickUp& up) const {
+    const auto sums = write_sums(builder, up.sums);
+    return wire::CreateTickUp(builder, sums).Union();
+  }
+  Offset<void> operator()(const TickDown& down) const {
+    const auto sums = write_sums(builder, down.sums);
+    return wire::CreateTickDown(builder, sums).Union();
+  }
+  Offset<void> operator()(const Part& part) const {
+    const auto text = write_bytes(builder, part.text, kLargestText, "a gathered text");
+    return wire::CreatePart(builder, part.round, text).Union();
+  }
+  Offset<void> operator()(const PartReceived& received) const {
+    return wire::CreatePartReceived(builder, received.round).Union();
+  }
+};
+
+template <typename T>
+constexpr wire::Body kTypeOf = wire::Body::NONE;
+template <>
+constexpr wire::Body kTypeOf<Join> = wire::Body::Join;
+template <>
+constexpr wire::Body kTypeOf<JoinPending> = wire::Body::JoinPending;
+template <>
+constexpr wire::Body kTypeOf<JoinRefused> = wire::Body::JoinRefused;
+template <>
+constexpr wire::Body kTypeOf<Joined> = wire::Body::Joined;
+template <>
+constexpr wire::Body kTypeOf<Heartbeat> = wire::Body::Heartbeat;
+template <>
+constexpr wire::Body kTypeOf<Pair> = wire::Body::Pair;
+template <>
+constexpr wire::Body kTypeOf<TickUp> = wire::Body::TickUp;
+template <>
+constexpr wire::Body kTypeOf<TickDown> = wire::Body::TickDown;
+template <>
+constexpr wire::Body kTypeOf<Part> = wire::Body::Part;
+template <>
+constexpr wire::Body kTypeOf<PartReceived> = wire::Body::PartReceived;
+
+wire::Body type_of(const Body& body) {
+  return std::visit([](const auto& value) { return kTypeOf<std::decay_t<decltype(value)>>; }, body);
+}
+
+// ---- wire to values
+// ----------------------------------------------------------------------------------------------
+
+/// Thrown inside decode() only.
+struct Invalid {
+  std::string reason;
+};
+
+membership::Incarnation read_id(const wire::Id* id) {
+  return id == nullptr ? membership::Incarnation{} : membership::Incarnation{id->high(), id->low()};
+}
+
+int read_rank(std::int32_t rank, const char* what) {
+  if (rank < 0 || rank >= kLargestWorld) throw Invalid{std::string(what) + " is " + std::to_string(rank)};
+  return rank;
+}
+
+template <typename Vector>
+std::size_t checked_size(const Vector* vector, std::size_t largest, const char* what) {
+  if (vector == nullptr) return 0;
+  if (vector->size() > largest) {
+    throw Invalid{std::string(what) + " has " + std::to_string(vector->size()) + " elements (at most " +
+                  std::to_string(largest) + ")"};
+  }
+  return vector->size();
+}
+
+std::string read_text(const flatbuffers::String* text, std::size_t largest, const char* what) {
+  const std::size_t size = checked_size(text, largest, what);
+  return size == 0 ? std::string() : std::string(text->data(), size);
+}
+
+std::string read_bytes(const flatbuffers::Vector<std::uint8_t>* bytes, std::size_t largest,
+                       const char* what) {
+  const std::size_t size = checked_size(bytes, largest, what);
+  return size == 0 ? std::string() : std::string(reinterpret_cast<const char*>(bytes->data()), size);
+}
+
+template <typename Enum>
+Enum read_enum(std::uint8_t value, Enum last, const char* what) {
+  if (value > static_cast<std::uint8_t>(last))
+    throw Invalid{std::string(what) + " is " + std::to_string(value)};
+  return static_cast<Enum>(value);
+}
+
+membership::Entry read_entry(const wire::Entry& from) {
+  membership::Entry entry;
+  entry.world_size = from.world_size();
+  if (entry.world_size < 1 || entry.world_size > kLargestWorld) {
+    throw Invalid{"an entry's world size is " + std::to_string(entry.world_size)};
+  }
+  entry.rank = read_rank(from.rank(), "an entry's rank");
+  entry.incarnation = read_id(from.incarnation());
+  entry.host = read_text(from.host(), kLargestLabel, "an entry's host");
+  entry.pid = from.pid();
+  entry.control_address = read_text(from.control_address(), kLargestLabel, "an entry's control address");
+  entry.transport = read_text(from.transport(), kLargestLabel, "an entry's transport");
+  entry.transport_address =
+      read_bytes(from.transport_address(), kLargestLabel, "an entry's transport address");
+  entry.schema_hash = from.schema_hash();
+  entry.schema = read_text(from.schema(), kLargestText, "an entry's schema");
+  entry.options = read_text(from.options(), kLargestLabel, "an entry's options");
+  return entry;
+}
+
+TickSums read_sums(const wire::TickSums& from) {
+  TickSums sums;
+  sums.tick = from.tick();
+  sums.tree = from.tree();
+  sums.members = from.members();
+  sums.steps = from.steps();
+  sums.samples = from.samples();
+  sums.meeting_ends = from.meeting_ends();
+  sums.losses = from.losses();
+  sums.loss_sum = from.loss_sum();
+  sums.squared_deviations = from.squared_deviations();
+  const std::size_t size = checked_size(from.sketch(), kLargestSketch, "a sketch");
+  if (size > 0) sums.sketch.assign(from.sketch()->begin(), from.sketch()->end());
+  return sums;
+}
+
+Body read_heartbeat(const wire::Heartbeat& from) {
+  Heartbeat heartbeat;
+  const std::size_t size = checked_size(from.states(), kLargestWorld, "a heartbeat");
+  heartbeat.states.reserve(size);
+  for (std::size_t i = 0; i < size; ++i) {
+    const wire::MemberState* state = from.states()->Get(static_cast<flatbuffers::uoffset_t>(i));
+    heartbeat.states.push_back(
+        {.incarnation = read_id(&state->incarnation()),
+         .phase = read_enum(state->phase(), membership::Phase::kGone, "a member's phase"),
+         .steps = state->steps(),
+         .samples = state->samples(),
+         .meetings = state->meetings(),
+         .attempt = state->attempt(),
+         .squared_distance = state->squared_distance()});
+  }
+  return heartbeat;
+}
+
+Body read_joined(const wire::Joined& from) {
+  Joined joined;
+  joined.run_id = read_text(from.run_id(), kLargestLabel, "a run id");
+  const std::size_t size = checked_size(from.entries(), kLargestWorld, "a roster");
+  joined.entries.reserve(size);
+  for (std::size_t i = 0; i < size; ++i) {
+    joined.entries.push_back(read_entry(*from.entries()->Get(static_cast<flatbuffers::uoffset_t>(i))));
+  }
+  return joined;
+}
+
+Body read_pending(const wire::JoinPending& from) {
+  JoinPending pending;
+  const std::size_t size = checked_size(from.missing(), kLargestWorld, "a list of missing ranks");
+  pending.missing.reserve(size);
+  for (std::size_t i = 0; i < size; ++i) {
+    pending.missing.push_back(
+        read_rank(from.missing()->Get(static_cast<flatbuffers::uoffset_t>(i)), "a missing rank"));
+  }
+  return pending;
+}
+
+Body read_pair(const wire::Pair& from) {
+  Pair pair;
+  pair.message.kind = read_enum(from.kind(), pairing::MessageKind::kDone, "a pairing message's kind");
+  pair.message.reason = read_enum(from.reason(), pairing::DeclineReason::kStopped, "a decline's reason");
+  pair.message.meeting = from.meeting();
+  pair.message.token = from.token();
+  pair.session = from.session();
+  return pair;
+}
+
+Body read_body(const wire::Envelope& envelope) {
+  if (envelope.body() == nullptr) throw Invalid{"it has no body"};
+  switch (envelope.body_type()) {
+    case wire::Body::NONE:
+      break;
+    case wire::Body::Join:
+      return Join{read_entry(*envelope.body_as_Join()->entry())};
+    case wire::Body::JoinPending:
+      return read_pending(*envelope.body_as_JoinPending());
+    case wire::Body::JoinRefused:
+      return JoinRefused{read_text(envelope.body_as_JoinRefused()->reason(), kLargestLabel, "a reason"),
+                         envelope.body_as_JoinRefused()->timed_out()};
+    case wire::Body::Joined:
+      return read_joined(*envelope.body_as_Joined());
+    case wire::Body::Heartbeat:
+      return read_heartbeat(*envelope.body_as_Heartbeat());
+    case wire::Body::Pair:
+      return read_pair(*envelope.body_as_Pair());
+    case wire::Body::TickUp:
+      return TickUp{read_sums(*envelope.body_as_TickUp()->sums())};
+    case wire::Body::TickDown:
+      return TickDown{read_sums(*envelope.body_as_TickDown()->sums())};
+    case wire::Body::Part:
+      return Part{envelope.body_as_Part()->round(),
+                  read_bytes(envelope.body_as_Part()->text(), kLargestText, "a gathered text")};
+    case wire::Body::PartReceived:
+      return PartReceived{envelope.body_as_PartReceived()->round()};
+  }
+  throw Invalid{"its body is of unknown type " + std::to_string(static_cast<int>(envelope.body_type()))};
+}
+
+/// `data` is aligned for the widest field.
+Message read_message(const std::uint8_t* data, std::size_t size) {
+  if (size < 2 * sizeof(flatbuffers::uoffset_t) ||
+      !flatbuffers::BufferHasIdentifier(data, wire::EnvelopeIdentifier())) {
+    throw Invalid{"it is no Duet message"};
+  }
+  flatbuffers::Verifier any(data, size, kLargestDepth, kMostTables);
+  if (!any.VerifyBuffer<wire::AnyVersion>(wire::EnvelopeIdentifier())) throw Invalid{"it is damaged"};
+  const std::uint32_t version = flatbuffers::GetRoot<wire::AnyVersion>(data)->version();
+  if (version != kVersion) {
+    throw Invalid{"its sender speaks version " + std::to_string(version) +
+                  " of the control messages, this worker " + std::to_string(kVersion) +
+                  "; run the same release of Duet everywhere"};
+  }
+  flatbuffers::Verifier verifier(data, size, kLargestDepth, kMostTables);
+  if (!wire::VerifyEnvelopeBuffer(verifier)) throw Invalid{"it is damaged"};
+
+  const wire::Envelope& envelope = *wire::GetEnvelope(data);
+  Message message;
+  message.header.run = envelope.run();
+  message.header.epoch = envelope.epoch();
+  message.header.rank = read_rank(envelope.rank(), "its sender's rank");
+  message.header.from = read_id(envelope.from());
+  message.header.to = read_id(envelope.to());
+  message.body = read_body(envelope);
+  return message;
+}
+
+}  // namespace
+
+std::uint64_t run_hash(std::string_view run_id) {
+  const std::uint64_t hash = XXH3_64bits(run_id.data(), run_id.size());
+  return hash == 0 ? 1 : hash;
+}
+
+std::string encode(const Message& message) {
+  FlatBufferBuilder builder(512);
+  const Offset<void> body = std::visit(BodyWriter{builder}, message.body);
+  const wire::Id from = to_wire(message.header.from);
+  const wire::Id to = to_wire(message.header.to);
+  wire::FinishEnvelopeBuffer(
+      builder, wire::CreateEnvelope(builder, kVersion, message.header.run, message.header.epoch,
+                                    message.header.rank, &from, &to, type_of(message.body), body));
+  require_size(builder.GetSize(), kLargestMessage, "a body");
+  return {reinterpret_cast<const char*>(builder.GetBufferPointer()), builder.GetSize()};
+}
+
+std::optional<Message> decode(std::string_view bytes, std::string* reason) {
+  try {
+    if (bytes.empty()) throw Invalid{"it is empty"};
+    if (bytes.size() > kLargestMessage) throw Invalid{"it is longer than any message may be"};
+    const auto* data = reinterpret_cast<const std::uint8_t*>(bytes.data());
+    if (reinterpret_cast<std::uintptr_t>(data) % alignof(std::uint64_t) == 0) {
+      return read_message(data, bytes.size());
+    }
+    std::vector<std::uint64_t> aligned((bytes.size() + sizeof(std::uint64_t) - 1) / sizeof(std::uint64_t));
+    std::memcpy(aligned.data(), bytes.data(), bytes.size());
+    return read_message(reinterpret_cast<const std::uint8_t*>(aligned.data()), bytes.size());
+  } catch (const Invalid& invalid) {
+    if (reason != nullptr) *reason = "a control message was refused: " + invalid.reason;
+    return std::nullopt;
+  }
+}
+
+}  // namespace duet::control
