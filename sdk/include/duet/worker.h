@@ -57,7 +57,7 @@ class DUET_API Worker {
   void on_meeting(std::function<void(const MeetingEvent&)> observer);
   /// The random projection (count sketch, 1,024 numbers) of the current position x + d. Callable in on_meeting()
   /// only.
-  std::vector<float> sketch();
+  std::vector<double> sketch();
 
   RunStatus status() const;            ///< thread-safe
   WorkerStatistics statistics() const; ///< thread-safe

@@ -5,9 +5,9 @@
 
 namespace duet::exchange {
 
-/// Who may touch d, and x from outside the trainer: the trainer or the communication thread, one at a time, the trainer
-/// first. A plain mutex is not fair: a communication thread that goes through many blocks would starve the trainer.
-/// The trainer waits for one block at most.
+/// Who may touch d, and x from outside the trainer: the trainer or the communication thread, one at a time,
+/// the trainer first. A plain mutex is not fair: a communication thread that goes through many blocks would
+/// starve the trainer. The trainer waits for one block at most.
 class Gate {
  public:
   void enter_trainer();

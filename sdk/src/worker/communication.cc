@@ -1,0 +1,329 @@
+#include "worker/communication.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <array>
+#include <exception>
+#include <utility>
+#include <variant>
+
+#include "duet/error.h"
+#include "support/log.h"
+#include "telemetry/sketch.h"
+
+namespace duet::worker {
+namespace {
+
+double now_seconds() {
+  return static_cast<double>(transport::now_ns()) * 1e-9;
+}
+
+/// Sleep for a transport without a descriptor: its completions are found by looking.
+constexpr double kBlindSleep = 0.0002;
+/// A start whose root died, or whose members are out of reach, is an error within this time.
+constexpr double kStartTimeout = 8.0;
+/// Until the trainer lets go of the gate for a sketch that an observer asked for.
+constexpr double kSketchPatience = 1.0;
+
+template <typename... Handlers>
+struct Overloaded : Handlers... {
+  using Handlers::operator()...;
+};
+template <typename... Handlers>
+Overloaded(Handlers...) -> Overloaded<Handlers...>;
+
+}  // namespace
+
+Communication::Communication(Joined joined, const Options& options, const Topology& topology,
+                             std::unique_ptr<MeetingAlgorithm> algorithm, exchange::Replica& replica,
+                             Shared& shared)
+    : options_(options),
+      topology_(topology),
+      replica_(replica),
+      shared_(shared),
+      channel_(std::move(joined.channel)),
+      roster_(std::move(joined.roster)),
+      context_(std::move(joined.context)),
+      postbox_(*channel_, roster_, options.rank),
+      liveness_(roster_, topology, options, postbox_, shared, now_seconds()),
+      meetings_(algorithm == nullptr
+                    ? nullptr
+                    : std::make_unique<MeetingDriver>(replica, options, topology, std::move(algorithm),
+                                                      postbox_, *context_, roster_, shared, now_seconds())),
+      ticks_(replica, options, postbox_, shared),
+      runner_(replica, *context_, roster_, topology, options, liveness_),
+      finisher_(options, liveness_, meetings_.get(), runner_),
+      gatherer_(options, liveness_, postbox_) {
+  thread_ = std::thread([this] { run(); });
+}
+
+Communication::~Communication() {
+  stop();
+  thread_.join();
+}
+
+void Communication::post(Request request) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!failure_.empty()) throw TransportError(failure_);
+    requests_.push_back(std::move(request));
+  }
+  shared_.wake_up.wake();
+}
+
+std::future<void> Communication::start() {
+  auto promise = std::make_shared<std::promise<void>>();
+  auto future = promise->get_future();
+  post([this, promise](double now) {
+    tree_promise_ = std::move(*promise);
+    tree_request_ = true;
+    starting_ = true;
+    TreeRunner::Request request;
+    request.purpose = TreePurpose::kStart;
+    request.operation = exchange::TreeOperation::kBroadcast;
+    request.retry = false;
+    request.timeout = kStartTimeout;
+    // Others may still be on their way from the roster to here; a large model takes its time.
+    request.deadline = now + std::max(kStartTimeout, options_.join_timeout);
+    runner_.start(request, now);
+  });
+  return future;
+}
+
+std::future<void> Communication::average(double timeout) {
+  auto promise = std::make_shared<std::promise<void>>();
+  auto future = promise->get_future();
+  post([this, promise, timeout](double now) {
+    tree_promise_ = std::move(*promise);
+    tree_request_ = true;
+    TreeRunner::Request request;
+    request.purpose = TreePurpose::kStep;
+    request.operation = exchange::TreeOperation::kAverage;
+    request.timeout = timeout;
+    request.deadline = now + 2.0 * timeout + options_.gone_after;
+    runner_.start(request, now);
+  });
+  return future;
+}
+
+std::future<FinishResult> Communication::finish() {
+  auto promise = std::make_shared<std::promise<FinishResult>>();
+  auto future = promise->get_future();
+  post([this, promise](double now) { finisher_.start(now, std::move(*promise)); });
+  return future;
+}
+
+std::future<std::map<int, std::string>> Communication::gather(std::string text, double timeout) {
+  auto promise = std::make_shared<std::promise<std::map<int, std::string>>>();
+  auto future = promise->get_future();
+  post([this, promise, text = std::move(text), timeout](double now) mutable {
+    gatherer_.start(now, std::move(text), timeout, std::move(*promise));
+  });
+  return future;
+}
+
+std::future<void> Communication::observe(std::function<void(const MeetingEvent&)> observer) {
+  auto promise = std::make_shared<std::promise<void>>();
+  auto future = promise->get_future();
+  post([this, promise, observer = std::move(observer)](double) mutable {
+    if (meetings_ != nullptr) meetings_->set_observer(std::move(observer));
+    promise->set_value();
+  });
+  return future;
+}
+
+void Communication::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  shared_.wake_up.wake();
+}
+
+std::vector<double> Communication::sketch() {
+  telemetry::Sketcher sketcher(sketch_seed(options_));
+  std::size_t next_block = 0;
+  if (!sketch_position(replica_, sketcher, next_block, replica_.block_count(), kSketchPatience)) {
+    throw TimeoutError("sketch(): the trainer did not let go of the parameters within a second");
+  }
+  return sketcher.values();
+}
+
+void Communication::run() {
+  pthread_setname_np(pthread_self(), "duet-comm");
+  try {
+    loop();
+    fail("the worker was stopped");
+  } catch (const std::exception& error) {
+    support::error("rank {}: communication ended: {}; training goes on alone", options_.rank, error.what());
+    shared_.failed.store(true);
+    fail(error.what());
+  }
+}
+
+void Communication::fail(const std::string& why) {
+  std::vector<Request> left;
+  {
+    const std::lock_guard lock(mutex_);
+    failure_ = why;
+    left.swap(requests_);
+  }
+  // Their promises break (std::future_error) unless they are started and failed like those under way.
+  for (const auto& request : left)
+    request(now_seconds());
+  if (std::exchange(tree_request_, false)) {
+    tree_promise_.set_exception(std::make_exception_ptr(TransportError(why)));
+  }
+  finisher_.fail(why);
+  gatherer_.fail(why);
+  const std::lock_guard lock(shared_.mutex);
+  shared_.failure = why;
+}
+
+void Communication::loop() {
+  for (;;) {
+    const double now = now_seconds();
+    std::vector<Request> requests;
+    bool stopping = false;
+    {
+      const std::lock_guard lock(mutex_);
+      requests.swap(requests_);
+      stopping = stopping_;
+    }
+    for (const auto& request : requests)
+      request(now);
+    if (stopping) break;
+    if (!turn(now)) sleep(now);
+  }
+  const double now = now_seconds();
+  if (meetings_ != nullptr) meetings_->stop(now);
+  liveness_.set_phase(membership::Phase::kLeft);
+  liveness_.say_goodbye(now);
+}
+
+bool Communication::turn(double now) {
+  bool more = false;
+  // Bounded: a flood of letters must not keep the data waiting.
+  constexpr int kLettersPerTurn = 64;
+  int letters = 0;
+  for (; letters < kLettersPerTurn; ++letters) {
+    auto letter = postbox_.receive();
+    if (!letter) break;
+    dispatch(now, std::move(*letter));
+  }
+  more |= letters > 0;
+  more |= context_->poll(0) > 0;
+
+  liveness_.advance(now);
+  on_members_changed(now);
+  if (meetings_ != nullptr && started_) {
+    more |= meetings_->advance(now);
+    liveness_.set_meetings(meetings_->meetings());
+    ticks_.set_meetings(meetings_->meetings());
+  }
+  advance_tree_requests(now);
+  const auto stage_before = finisher_.active();
+  finisher_.advance(now);
+  if (stage_before && !finisher_.active() && meetings_ != nullptr) meetings_->publish(now);
+  gatherer_.advance(now);
+  ticks_.pause(!started_ || runner_.state() == TreeRunner::State::kRunning);
+  more |= ticks_.advance(now);
+  return more;
+}
+
+void Communication::advance_tree_requests(double now) {
+  if (!tree_request_) return;
+  switch (runner_.advance(now)) {
+    case TreeRunner::State::kComplete:
+      tree_request_ = false;
+      if (std::exchange(starting_, false)) {
+        started_ = true;
+        for (auto& letter : std::exchange(early_, {}))
+          dispatch(now, std::move(letter));
+      }
+      tree_promise_.set_value();
+      return;
+    case TreeRunner::State::kFailed:
+      tree_request_ = false;
+      tree_promise_.set_exception(std::make_exception_ptr(MembershipError(
+          starting_ ? "rank " + std::to_string(options_.rank) +
+                          ": rank 0's parameters did not arrive: " + runner_.error() + "; start the run again"
+                    : "rank " + std::to_string(options_.rank) +
+                          ": no average with the others: " + runner_.error())));
+      return;
+    default:
+      return;
+  }
+}
+
+void Communication::on_members_changed(double now) {
+  const auto gone = liveness_.take_gone();
+  if (meetings_ != nullptr) {
+    for (const int rank : gone)
+      meetings_->on_gone(now, rank);
+  }
+  for (const int rank : gone) {
+    if (rank != options_.rank) {
+      channel_->forget(roster_.entries[static_cast<std::size_t>(rank)].control_address);
+    }
+  }
+  if (tree_version_ != liveness_.tree_version()) {
+    tree_version_ = liveness_.tree_version();
+    ticks_.set_tree(liveness_.tree(), liveness_.members().live_hash());
+    live_members_.store(static_cast<int>(liveness_.members().live_ranks().size()), std::memory_order_relaxed);
+  }
+}
+
+void Communication::dispatch(double now, Postbox::Letter letter) {
+  const int from = letter.from;
+  liveness_.heard(now, from);
+  std::visit(Overloaded{
+                 [&](const control::Heartbeat& body) { liveness_.on_heartbeat(now, from, body); },
+                 [&](const control::Pair& body) {
+                   if (meetings_ == nullptr) return;
+                   if (started_) {
+                     meetings_->on_message(now, from, body);
+                   } else {
+                     early_.push_back(letter);
+                   }
+                 },
+                 [&](const control::TickUp& body) { ticks_.on_up(now, from, body); },
+                 [&](const control::TickDown& body) { ticks_.on_down(now, from, body); },
+                 [&](const control::Part& body) { gatherer_.on_part(from, body); },
+                 [&](const control::PartReceived& body) { gatherer_.on_received(from, body); },
+                 [&](const auto&) {},  // joining is over
+             },
+             letter.body);
+}
+
+void Communication::sleep(double now) {
+  double deadline = std::min({liveness_.next_deadline(), ticks_.next_deadline(now),
+                              finisher_.next_deadline(now), gatherer_.next_deadline()});
+  if (meetings_ != nullptr && started_) deadline = std::min(deadline, meetings_->next_deadline(now));
+  if (tree_request_) deadline = std::min(deadline, runner_.next_deadline(now));
+  double seconds = std::clamp(deadline - now, 0.0, 1.0);
+
+  const int descriptor = context_->descriptor();
+  if (descriptor >= 0) {
+    auto nanoseconds = static_cast<std::uint64_t>(seconds * 1e9);
+    if (!context_->arm(nanoseconds)) return;
+    seconds = static_cast<double>(nanoseconds) * 1e-9;
+  } else if (context_->in_flight() > 0) {
+    seconds = std::min(seconds, kBlindSleep);
+  }
+
+  shared_.wake_up.falling_asleep();
+  bool news = meetings_ != nullptr && started_ && meetings_->behind();
+  {
+    const std::lock_guard lock(mutex_);
+    news = news || !requests_.empty() || stopping_;
+  }
+  if (!news) {
+    const std::array<int, 2> descriptors{shared_.wake_up.descriptor(), descriptor};
+    channel_->wait(seconds, std::span(descriptors).first(descriptor >= 0 ? 2 : 1));
+  }
+  shared_.wake_up.awake();
+}
+
+}  // namespace duet::worker

@@ -1,0 +1,114 @@
+#pragma once
+
+#include <functional>
+#include <future>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "control/channel.h"
+#include "duet/algorithm.h"
+#include "duet/options.h"
+#include "duet/status.h"
+#include "duet/topology.h"
+#include "exchange/replica.h"
+#include "membership/roster.h"
+#include "transport/transport.h"
+#include "worker/finisher.h"
+#include "worker/gatherer.h"
+#include "worker/liveness.h"
+#include "worker/meeting_driver.h"
+#include "worker/postbox.h"
+#include "worker/shared.h"
+#include "worker/tick_driver.h"
+#include "worker/tree_runner.h"
+
+namespace duet::worker {
+
+/// The communication thread and all that it owns: sockets, data connections, pairing, ticks, the tree. The
+/// trainer hands in requests (the public functions, callable from its thread) and waits for their futures,
+/// which are always fulfilled: every stage behind them has a deadline, and if the thread ends early they
+/// carry the reason.
+///
+/// Shutdown: stop() (or the destructor) makes the loop say goodbye and end; a meeting under way is broken
+/// off, its buffers are let go when the transport's context is closed. The destructor joins.
+class Communication {
+ public:
+  /// What joining came to; the sockets are in use from here on by the new thread alone.
+  struct Joined {
+    std::unique_ptr<control::Channel> channel;
+    std::unique_ptr<transport::Context> context;
+    membership::Roster roster;
+  };
+  /// algorithm: null for a synchronous (step) algorithm, then no meetings are held.
+  Communication(Joined joined, const Options& options, const Topology& topology,
+                std::unique_ptr<MeetingAlgorithm> algorithm, exchange::Replica& replica, Shared& shared);
+  ~Communication();
+
+  /// Takes part in the broadcast of rank 0's parameters; meetings begin when it is complete. The trainer must
+  /// not touch the parameters until the future is ready (the same for average() and the last part of
+  /// finish()).
+  std::future<void> start();
+  std::future<void> average(double timeout);
+  std::future<FinishResult> finish();
+  std::future<std::map<int, std::string>> gather(std::string text, double timeout);
+  std::future<void> observe(std::function<void(const MeetingEvent&)> observer);
+  void stop();
+
+  /// In the communication thread, from within the observer.
+  std::vector<double> sketch();
+  /// Live members, as of the last change.
+  int live_members() const { return live_members_.load(std::memory_order_relaxed); }
+
+ private:
+  using Request = std::function<void(double now)>;
+  void post(Request request);
+  void run();
+  void loop();
+  bool turn(double now);
+  void sleep(double now);
+  void dispatch(double now, Postbox::Letter letter);
+  void on_members_changed(double now);
+  void advance_tree_requests(double now);
+  void fail(const std::string& why);
+
+  const Options& options_;
+  const Topology& topology_;
+  exchange::Replica& replica_;
+  Shared& shared_;
+
+  // Owned by the thread from construction on. Order matters: connections before the context, all before the
+  // channel.
+  std::unique_ptr<control::Channel> channel_;
+  membership::Roster roster_;
+  std::unique_ptr<transport::Context> context_;
+  Postbox postbox_;
+  Liveness liveness_;
+  std::unique_ptr<MeetingDriver> meetings_;
+  TickDriver ticks_;
+  TreeRunner runner_;
+  Finisher finisher_;
+  Gatherer gatherer_;
+
+  /// start() or average() under way.
+  std::promise<void> tree_promise_;
+  bool tree_request_ = false;
+  bool starting_ = false;
+  bool started_ = false;
+  /// Pairing messages that came before the start was complete here.
+  std::vector<Postbox::Letter> early_;
+  std::uint64_t tree_version_ = 0;
+  std::atomic<int> live_members_{0};
+
+  std::mutex mutex_;  ///< guards requests_, stopping_ and failure_
+  std::vector<Request> requests_;
+  bool stopping_ = false;
+  std::string failure_;
+
+  std::thread thread_;
+};
+
+}  // namespace duet::worker

@@ -1,0 +1,37 @@
+#include "worker/data_links.h"
+
+#include <spdlog/fmt/fmt.h>
+
+namespace duet::worker {
+
+DataLinks::DataLinks(transport::Context& context, const membership::Roster& roster)
+    : context_(context), roster_(roster) {}
+
+std::uint64_t DataLinks::held(int peer) const {
+  const auto found = links_.find(peer);
+  return found == links_.end() ? 0 : found->second.session;
+}
+
+std::uint64_t DataLinks::choose(int peer, std::uint64_t offered, std::uint64_t token) const {
+  return offered != 0 && offered == held(peer) ? offered : token;
+}
+
+transport::Connection& DataLinks::use(int peer, std::uint64_t session, bool connects,
+                                      std::uint64_t deadline_ns) {
+  Link& link = links_[peer];
+  if (link.session == session && link.connection != nullptr) return *link.connection;
+  link.connection.reset();
+  link.session = 0;
+  const auto name = fmt::format("rank {}", peer);
+  const auto& entry = roster_.entries[static_cast<std::size_t>(peer)];
+  link.connection = connects ? context_.connect(name, session, entry.transport_address, deadline_ns)
+                             : context_.accept(name, session, deadline_ns);
+  link.session = session;
+  return *link.connection;
+}
+
+void DataLinks::drop(int peer) {
+  links_.erase(peer);
+}
+
+}  // namespace duet::worker

@@ -1,0 +1,80 @@
+#include "worker/gatherer.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "duet/error.h"
+
+namespace duet::worker {
+namespace {
+
+constexpr double kResendInterval = 0.5;
+
+}  // namespace
+
+Gatherer::Gatherer(const Options& options, Liveness& liveness, Postbox& postbox)
+    : options_(options), liveness_(liveness), postbox_(postbox) {}
+
+int Gatherer::lowest() const {
+  const auto live = liveness_.members().live_ranks();
+  return live.empty() ? options_.rank : live.front();
+}
+
+void Gatherer::start(double now, std::string text, double timeout, std::promise<Texts> promise) {
+  ++round_;
+  // What came for rounds that are over is of no use any more.
+  parts_.erase(parts_.begin(), parts_.lower_bound(round_));
+  active_ = true;
+  acknowledged_ = false;
+  text_ = std::move(text);
+  deadline_ = now + timeout;
+  next_send_ = now;
+  promise_ = std::move(promise);
+}
+
+void Gatherer::on_part(int from, const control::Part& part) {
+  postbox_.send(from, control::PartReceived{part.round});
+  if (part.round >= round_) parts_[part.round][from] = part.text;
+}
+
+void Gatherer::on_received(int from, const control::PartReceived& received) {
+  if (active_ && received.round == round_ && from == lowest()) acknowledged_ = true;
+}
+
+void Gatherer::advance(double now) {
+  if (!active_) return;
+  const int collector = lowest();
+  if (collector != options_.rank) {
+    if (acknowledged_ || now >= deadline_) {
+      finish({});
+    } else if (now >= next_send_) {
+      next_send_ = now + kResendInterval;
+      postbox_.send(collector, control::Part{round_, text_});
+    }
+    return;
+  }
+  Texts& parts = parts_[round_];
+  parts[options_.rank] = text_;
+  const auto live = liveness_.members().live_ranks();
+  const bool all = std::all_of(live.begin(), live.end(), [&](int rank) { return parts.contains(rank); });
+  if (all || now >= deadline_) finish(std::exchange(parts, {}));
+}
+
+void Gatherer::finish(Texts texts) {
+  active_ = false;
+  promise_.set_value(std::move(texts));
+}
+
+void Gatherer::fail(const std::string& why) {
+  if (!active_) return;
+  active_ = false;
+  promise_.set_exception(std::make_exception_ptr(TransportError(why)));
+}
+
+double Gatherer::next_deadline() const {
+  if (!active_) return std::numeric_limits<double>::infinity();
+  return std::min(deadline_, acknowledged_ ? deadline_ : next_send_);
+}
+
+}  // namespace duet::worker

@@ -1,0 +1,88 @@
+#include "worker/join.h"
+
+#include <spdlog/fmt/fmt.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#include <array>
+#include <string>
+#include <utility>
+
+#include "duet/error.h"
+#include "membership/rendezvous.h"
+
+namespace duet::worker {
+namespace {
+
+/// One line per buffer, and the embedder's own lines: what all workers must share, for people.
+std::string schema_of(const std::vector<Buffer>& buffers) {
+  std::string text;
+  for (const auto& buffer : buffers) {
+    text += fmt::format("{}: {} x {}{}\n", buffer.name.empty() ? "(unnamed)" : buffer.name, buffer.count,
+                        buffer.dtype == DType::kFloat32 ? "float32" : "bfloat16",
+                        buffer.role == BufferRole::kStatistics
+                            ? fmt::format(", statistics, every {}", buffer.every)
+                            : std::string());
+    if (!buffer.schema.empty()) text += buffer.schema + "\n";
+  }
+  return text;
+}
+
+/// What must be the same on all workers besides the model.
+std::string shared_options(const Options& options, const Topology& topology) {
+  std::string edges;
+  for (const auto& edge : topology.edges())
+    edges += fmt::format("{} {} {}\n", edge.a, edge.b, edge.rate);
+  return fmt::format(
+      "algorithm {}\ngraph {} ({:016x})\nwire {}\nblock_bytes {}\ntelemetry_interval {}\nseed {}\n",
+      options.algorithm, topology.name(), XXH3_64bits(edges.data(), edges.size()),
+      options.wire == DType::kFloat32 ? "float32" : "bfloat16", options.block_bytes,
+      options.telemetry_interval, options.seed);
+}
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  if (::gethostname(name.data(), name.size() - 1) != 0) return "unknown";
+  return name.data();
+}
+
+}  // namespace
+
+Communication::Joined join(const Options& options, const Topology& topology,
+                           const std::vector<Buffer>& buffers) {
+  Communication::Joined joined;
+  auto choice = transport::parse_choice(options.transport);
+  const auto transport = transport::load_transport(choice.name, options.plugin_path, options.faults);
+  joined.context = std::make_unique<transport::Context>(transport, choice.settings);
+
+  control::ChannelOptions channel;
+  channel.bind = options.bind;
+  channel.secret = options.secret;
+  channel.insecure = options.insecure;
+  if (options.rank == 0 && options.rendezvous.starts_with("seed://")) {
+    channel.port = membership::parse_seed(options.rendezvous).port;
+  }
+  joined.channel = std::make_unique<control::Channel>(channel);
+
+  membership::Entry entry;
+  entry.rank = options.rank;
+  entry.world_size = options.world_size;
+  entry.incarnation = membership::Incarnation::random();
+  entry.host = host_name();
+  entry.pid = ::getpid();
+  entry.control_address = joined.channel->address();
+  entry.transport = transport->name();
+  entry.transport_address = joined.context->address();
+  entry.schema = schema_of(buffers);
+  entry.schema_hash = XXH3_64bits(entry.schema.data(), entry.schema.size());
+  entry.options = shared_options(options, topology);
+
+  membership::JoinOptions wait;
+  wait.run_id = options.run_id;
+  wait.answer_timeout = options.seed_timeout;
+  wait.complete_timeout = options.join_timeout;
+  joined.roster = membership::make_rendezvous(options.rendezvous, *joined.channel)->join(entry, wait);
+  return joined;
+}
+
+}  // namespace duet::worker

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "control/messages.h"
+#include "duet/options.h"
+#include "duet/topology.h"
+#include "membership/members.h"
+#include "worker/postbox.h"
+#include "worker/shared.h"
+
+namespace duet::worker {
+
+/// Heartbeats out, silence in: keeps the members' view fresh, and the tree over those who are live.
+/// Heartbeats go to topology and tree neighbours; what they carry reaches everyone by being passed on.
+/// Communication thread only.
+class Liveness {
+ public:
+  Liveness(const membership::Roster& roster, const Topology& topology, const Options& options,
+           Postbox& postbox, Shared& shared, double now);
+
+  void on_heartbeat(double now, int from, const control::Heartbeat& heartbeat);
+  void heard(double now, int from) { members_.heard(now, from); }
+  void set_phase(membership::Phase phase);
+  void set_squared_distance(double value) { members_.mine().squared_distance = value; }
+  void set_meetings(std::uint64_t meetings) { members_.mine().meetings = meetings; }
+  /// Joins the given attempt at a tree pass and tells the others.
+  void set_attempt(std::uint64_t attempt);
+  std::uint64_t highest_attempt() const;
+
+  /// Sends what is due, finds who is gone.
+  void advance(double now);
+  double next_deadline() const;
+  /// One last heartbeat to all neighbours, now.
+  void say_goodbye(double now);
+
+  std::vector<int> take_gone();  ///< ranks found gone since the last call
+  const membership::Members& members() const { return members_; }
+  const membership::Tree& tree() const { return tree_; }
+  std::uint64_t tree_version() const { return tree_version_; }
+
+ private:
+  void refresh(double now);
+  void beat(double now);
+  void publish();
+
+  const Topology& topology_;
+  const Options& options_;
+  Postbox& postbox_;
+  Shared& shared_;
+  int self_;
+  membership::Members members_;
+  membership::Tree tree_;
+  std::uint64_t tree_version_ = 0;
+  std::vector<int> watched_;  ///< live topology and tree neighbours
+  std::vector<int> live_;
+  std::vector<int> known_gone_;
+  std::vector<int> newly_gone_;
+  double next_beat_ = 0.0;
+  double last_beat_ = 0.0;
+};
+
+}  // namespace duet::worker

@@ -1,0 +1,192 @@
+#include "worker/meeting_driver.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <random>
+#include <utility>
+#include <variant>
+
+#include "support/log.h"
+
+namespace duet::worker {
+namespace {
+
+/// How often the counts are copied to where the trainer can read them.
+constexpr double kPublishInterval = 0.05;
+/// How soon to look again when the trainer is inside the gate.
+constexpr double kGateRetry = 0.0005;
+
+/// Tokens and meeting ids come from here: they must differ from run to run, whatever the options' seed.
+std::uint64_t random_seed() {
+  std::random_device device;
+  return (static_cast<std::uint64_t>(device()) << 32) | device();
+}
+
+pairing::Config pairing_config(const Options& options, const Topology& topology) {
+  pairing::Config config;
+  config.self = options.rank;
+  config.neighbours = topology.neighbours(options.rank);
+  config.policy = options.pairing;
+  config.deterministic_budget = options.deterministic_budget;
+  config.unlimited_budget = options.unlimited_budget;
+  config.seed = random_seed();
+  return config;
+}
+
+}  // namespace
+
+MeetingDriver::MeetingDriver(exchange::Replica& replica, const Options& options, const Topology& topology,
+                             std::unique_ptr<MeetingAlgorithm> algorithm, Postbox& postbox,
+                             transport::Context& context, const membership::Roster& roster, Shared& shared,
+                             double now)
+    : replica_(replica),
+      options_(options),
+      postbox_(postbox),
+      shared_(shared),
+      algorithm_(std::move(algorithm)),
+      clock_(dynamics::make_clock(options.clock, topology.rate_of(options.rank))),
+      pairing_(pairing_config(options, topology)),
+      links_(context, roster),
+      staging_(exchange::make_staging(replica, options.wire, options.blocks_in_flight)),
+      start_(now) {
+  for (const auto& neighbour : topology.neighbours(options.rank)) {
+    edges_[neighbour.worker].peer = neighbour.worker;
+    edges_[neighbour.worker].target_rate = neighbour.rate;
+    pairing_.on_peer_up(now, neighbour.worker);
+  }
+}
+
+MeetingDriver::~MeetingDriver() = default;
+
+void MeetingDriver::on_message(double now, int from, const control::Pair& pair) {
+  if (!edges_.contains(from)) return;  // no neighbour of ours
+  if (pair.message.kind == pairing::MessageKind::kOffer) offered_[from] = {pair.session, pair.message.token};
+  if (pair.message.kind == pairing::MessageKind::kAccept)
+    agreed_[from] = {pair.message.meeting, pair.session};
+  pairing_.on_message(now, from, pair.message);
+  act(now);
+}
+
+void MeetingDriver::on_gone(double now, int peer) {
+  if (!edges_.contains(peer)) return;
+  if (meeting_ != nullptr && partner_ == peer) {
+    meeting_->abort("the peer is gone");
+    if (meeting_->advance(now)) end(now);
+  }
+  links_.drop(peer);
+  pairing_.on_peer_gone(now, peer);
+  act(now);
+}
+
+void MeetingDriver::finish(double now) {
+  pairing_.finish(now);
+  act(now);
+}
+
+void MeetingDriver::stop(double now) {
+  pairing_.stop(now);
+  act(now);
+}
+
+bool MeetingDriver::advance(double now) {
+  for (const auto steps = shared_.steps.load(); seen_steps_ < steps; ++seen_steps_) {
+    pairing_.on_step(now);
+    clock_->on_step(now);
+  }
+  if (meeting_ != nullptr && meeting_->advance(now)) end(now);
+  if (now >= pairing_.next_timer()) pairing_.on_timer(now);
+  act(now);
+  if (now >= last_publish_ + kPublishInterval) publish(now);
+  return false;
+}
+
+double MeetingDriver::next_deadline(double now) const {
+  double deadline = std::min(pairing_.next_timer(), last_publish_ + std::max(kPublishInterval, 0.2));
+  if (meeting_ != nullptr) {
+    deadline = std::min(deadline, now + (meeting_->gate_busy() ? kGateRetry : 0.1));
+  }
+  return deadline;
+}
+
+void MeetingDriver::act(double now) {
+  for (const auto& action : pairing_.take_actions()) {
+    if (const auto* start = std::get_if<pairing::Begin>(&action)) {
+      begin(now, *start);
+      continue;
+    }
+    const auto& send = std::get<pairing::Send>(action);
+    control::Pair pair{send.message, 0};
+    if (send.message.kind == pairing::MessageKind::kOffer) {
+      pair.session = links_.held(send.peer);
+      // The accept will name the session; until then none is agreed.
+      agreed_.erase(send.peer);
+    } else if (send.message.kind == pairing::MessageKind::kAccept) {
+      const Offered offer = offered_[send.peer];
+      pair.session = links_.choose(send.peer, offer.session, offer.token);
+      agreed_[send.peer] = {send.message.meeting, pair.session};
+    }
+    postbox_.send(send.peer, pair);
+  }
+}
+
+void MeetingDriver::begin(double now, const pairing::Begin& begin) {
+  const Agreed agreed = agreed_[begin.peer];
+  const std::uint64_t session =
+      agreed.meeting == begin.meeting && agreed.session != 0 ? agreed.session : begin.token;
+  const auto deadline = transport::now_ns() + static_cast<std::uint64_t>(options_.connect_timeout * 1e9);
+  transport::Connection& connection = links_.use(begin.peer, session, begin.offerer, deadline);
+
+  exchange::MeetingPlan plan;
+  plan.meeting = begin.meeting;
+  plan.token = begin.token;
+  plan.coefficients = algorithm_->coefficients(clock_->on_meeting(now));
+  plan.wire = options_.wire;
+  plan.timeout = options_.meeting_timeout;
+  partner_ = begin.peer;
+  began_ = now;
+  meeting_ = std::make_unique<exchange::Meeting>(replica_, connection, staging_, plan, now);
+  pairing_.on_meeting_began(now);
+  if (meeting_->advance(now)) end(now);
+}
+
+void MeetingDriver::end(double now) {
+  const exchange::MeetingResult& result = meeting_->result();
+  EdgeStatistics& edge = edges_[partner_];
+  edge.bytes_sent += result.bytes_sent;
+  edge.bytes_received += result.bytes_received;
+  if (result.rejected) ++rejected_blocks_;
+  if (result.complete) {
+    ++edge.meetings;
+    ++meetings_;
+    edge.last_distance = std::sqrt(result.squared_distance);
+  } else {
+    ++edge.failures;
+    support::warning("rank {}: a meeting with rank {} broke off: {}", options_.rank, partner_, result.error);
+  }
+  if (!result.connection_usable) links_.drop(partner_);
+  const int peer = partner_;
+  const bool complete = result.complete;
+  meeting_.reset();
+  partner_ = -1;
+  if (complete && observer_) {
+    observer_({now - start_, peer, meetings_, edge.last_distance, now - began_});
+  }
+  pairing_.on_meeting_ended(now, complete);
+  act(now);
+}
+
+void MeetingDriver::publish(double now) {
+  last_publish_ = now;
+  const std::lock_guard lock(shared_.mutex);
+  auto& statistics = shared_.statistics;
+  statistics.meetings = meetings_;
+  statistics.shed_meetings = pairing_.shed();
+  statistics.rejected_blocks = rejected_blocks_;
+  statistics.wait_seconds = pairing_.waited(now);
+  statistics.edges.clear();
+  for (const auto& [peer, edge] : edges_)
+    statistics.edges.push_back(edge);
+}
+
+}  // namespace duet::worker

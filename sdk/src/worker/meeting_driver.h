@@ -1,0 +1,89 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "control/messages.h"
+#include "duet/algorithm.h"
+#include "duet/options.h"
+#include "duet/status.h"
+#include "duet/topology.h"
+#include "dynamics/clock.h"
+#include "exchange/meeting.h"
+#include "exchange/replica.h"
+#include "pairing/pairing.h"
+#include "worker/data_links.h"
+#include "worker/postbox.h"
+#include "worker/shared.h"
+
+namespace duet::worker {
+
+/// Carries out what pairing decides: sends its messages, opens data connections, runs the meetings'
+/// exchanges, counts. Communication thread only.
+class MeetingDriver {
+ public:
+  MeetingDriver(exchange::Replica& replica, const Options& options, const Topology& topology,
+                std::unique_ptr<MeetingAlgorithm> algorithm, Postbox& postbox, transport::Context& context,
+                const membership::Roster& roster, Shared& shared, double now);
+  ~MeetingDriver();
+
+  void on_message(double now, int from, const control::Pair& pair);
+  void on_gone(double now, int peer);
+  void set_observer(std::function<void(const MeetingEvent&)> observer) { observer_ = std::move(observer); }
+  void finish(double now);
+  void stop(double now);
+
+  /// True: there is more to do at once.
+  bool advance(double now);
+  double next_deadline(double now) const;
+  /// The trainer made steps that were not counted yet.
+  bool behind() const { return shared_.steps.load() != seen_steps_; }
+  bool in_meeting() const { return meeting_ != nullptr; }
+  std::uint64_t meetings() const { return meetings_; }
+  void publish(double now);  ///< copies the counts to where the trainer can read them
+
+ private:
+  void act(double now);
+  void begin(double now, const pairing::Begin& begin);
+  void end(double now);
+
+  exchange::Replica& replica_;
+  const Options& options_;
+  Postbox& postbox_;
+  Shared& shared_;
+  std::unique_ptr<MeetingAlgorithm> algorithm_;
+  std::unique_ptr<dynamics::MeetingClock> clock_;
+  pairing::Pairing pairing_;
+  DataLinks links_;
+  std::shared_ptr<exchange::Staging> staging_;
+  /// What both sides agreed upon for the meeting that may come next with a peer: (meeting, session).
+  struct Agreed {
+    std::uint64_t meeting = 0;
+    std::uint64_t session = 0;
+  };
+  std::map<int, Agreed> agreed_;
+  /// Offers heard and not yet answered: the session that the offerer holds, and the meeting's token.
+  struct Offered {
+    std::uint64_t session = 0;
+    std::uint64_t token = 0;
+  };
+  std::map<int, Offered> offered_;
+
+  std::unique_ptr<exchange::Meeting> meeting_;
+  int partner_ = -1;
+  double began_ = 0.0;
+  double start_ = 0.0;
+
+  std::uint64_t seen_steps_ = 0;
+  std::uint64_t meetings_ = 0;
+  std::uint64_t rejected_blocks_ = 0;
+  double last_publish_ = 0.0;
+  std::map<int, EdgeStatistics> edges_;
+  std::function<void(const MeetingEvent&)> observer_;
+};
+
+}  // namespace duet::worker

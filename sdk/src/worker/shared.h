@@ -1,0 +1,35 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "duet/status.h"
+#include "worker/wake_up.h"
+
+namespace duet::worker {
+
+/// All that the trainer's thread and the communication thread share, but for the replica (whose rules are in
+/// exchange/replica.h) and the requests (communication.h). Every member says who writes it.
+struct Shared {
+  // ---- written by the trainer
+  std::atomic<std::uint64_t> steps{0};
+  std::atomic<std::uint64_t> samples{0};
+  std::atomic<double> loss{0.0};
+  std::atomic<bool> loss_reported{false};
+  std::atomic<double> gate_seconds{0.0};
+  WakeUp wake_up;
+
+  // ---- written by the communication thread
+  std::atomic<std::uint64_t> run_samples{0};  ///< of all workers, as far as known here
+  std::atomic<bool> failed{false};            ///< the thread has ended early; `failure` says why
+  mutable std::mutex mutex;                   ///< guards what follows; held for copies only
+  RunStatus status;
+  WorkerStatistics statistics;
+  std::vector<int> lost;
+  std::string failure;
+};
+
+}  // namespace duet::worker

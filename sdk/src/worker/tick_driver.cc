@@ -1,0 +1,121 @@
+#include "worker/tick_driver.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <limits>
+#include <utility>
+#include <variant>
+
+namespace duet::worker {
+namespace {
+
+/// Blocks sketched per turn of the communication loop: a meeting under way waits for no more than these.
+constexpr std::size_t kBlocksPerTurn = 4;
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+double wall_seconds() {
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+}  // namespace
+
+std::uint64_t sketch_seed(const Options& options) {
+  return options.seed ^ 0x5ce7c4a11dea1ULL;
+}
+
+bool sketch_position(exchange::Replica& replica, telemetry::Sketcher& sketcher, std::size_t& next_block,
+                     std::size_t block_limit, double patience) {
+  const std::size_t end = std::min(replica.block_count(), next_block + block_limit);
+  for (; next_block < end; ++next_block) {
+    if (!replica.gate().enter_communication(patience)) return false;
+    const exchange::Block& block = replica.block(next_block);
+    sketcher.add(block.x, block.d, block.offset, block.count);
+    replica.gate().leave_communication();
+  }
+  return true;
+}
+
+TickDriver::TickDriver(exchange::Replica& replica, const Options& options, Postbox& postbox, Shared& shared)
+    : replica_(replica),
+      options_(options),
+      postbox_(postbox),
+      shared_(shared),
+      // Long enough for a deep tree on a busy machine, short enough that broken ticks do not pile up.
+      tree_(std::max(2.0, 5.0 * options.telemetry_interval)),
+      sketcher_(sketch_seed(options)) {}
+
+void TickDriver::set_tree(const membership::Tree& tree, std::uint64_t live_hash) {
+  tree_.set_tree(tree, options_.rank, live_hash);
+}
+
+void TickDriver::pause(bool paused) {
+  if (paused == paused_) return;
+  paused_ = paused;
+  sampling_ = false;
+  last_tick_ = current_tick();
+}
+
+std::uint64_t TickDriver::current_tick() const {
+  if (options_.telemetry_interval <= 0) return 0;
+  return static_cast<std::uint64_t>(wall_seconds() / options_.telemetry_interval);
+}
+
+double TickDriver::next_deadline(double now) const {
+  if (options_.telemetry_interval <= 0 || paused_) return kInfinity;
+  if (sampling_) return now + 0.001;
+  const double wall = wall_seconds();
+  const double next = static_cast<double>(current_tick() + 1) * options_.telemetry_interval;
+  return now + std::max(next - wall, 0.0) + 1e-4;
+}
+
+bool TickDriver::advance(double now) {
+  if (options_.telemetry_interval <= 0) return false;
+  bool more = false;
+  if (!paused_) {
+    if (const auto tick = current_tick(); tick > last_tick_) {
+      // A tick that could not be sketched before the next one came is given up.
+      last_tick_ = tick;
+      sampling_ = true;
+      next_block_ = 0;
+      sketcher_.reset();
+    }
+    if (sampling_ && sample()) {
+      sampling_ = false;
+      control::TickSums own;
+      own.tick = last_tick_;
+      own.steps = shared_.steps.load(std::memory_order_relaxed);
+      own.samples = shared_.samples.load(std::memory_order_relaxed);
+      own.meeting_ends = meetings_;
+      if (shared_.loss_reported.load(std::memory_order_relaxed)) {
+        own.losses = 1;
+        own.loss_sum = shared_.loss.load(std::memory_order_relaxed);
+      }
+      own.sketch = sketcher_.values();
+      tree_.on_own(now, std::move(own));
+    }
+    more = sampling_;
+  }
+  tree_.on_time(now);
+  for (auto& outgoing : tree_.take_outgoing())
+    postbox_.send(outgoing.peer, std::move(outgoing.body));
+  publish();
+  return more;
+}
+
+bool TickDriver::sample() {
+  return sketch_position(replica_, sketcher_, next_block_, kBlocksPerTurn, 0.0) &&
+         next_block_ == replica_.block_count();
+}
+
+void TickDriver::publish() {
+  auto completed = tree_.take_completed();
+  const std::lock_guard lock(shared_.mutex);
+  shared_.statistics.broken_ticks = tree_.broken();
+  if (completed.empty()) return;
+  shared_.status = completed.back();
+  const auto known = shared_.run_samples.load(std::memory_order_relaxed);
+  shared_.run_samples.store(std::max(known, shared_.status.samples), std::memory_order_relaxed);
+}
+
+}  // namespace duet::worker

@@ -1,0 +1,245 @@
+#include "duet/worker.h"
+
+#include <atomic>
+#include <chrono>
+#include <exception>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "duet/error.h"
+#include "exchange/replica.h"
+#include "support/log.h"
+#include "worker/communication.h"
+#include "worker/join.h"
+#include "worker/shared.h"
+
+namespace duet {
+namespace {
+
+Topology topology_for(const Options& options) {
+  if (options.topology) {
+    if (options.topology->workers() != options.world_size) {
+      throw ConfigurationError("Options::topology has " + std::to_string(options.topology->workers()) +
+                               " workers, the run has " + std::to_string(options.world_size));
+    }
+    return *options.topology;
+  }
+  if (options.world_size == 1) return Topology::from_edges(1, {}, options.graph);
+  return Topology::make(options.graph, options.world_size, options.rate);
+}
+
+/// Holds the trainer's side of the gate, and measures how long it took to get in.
+class TrainerInside {
+ public:
+  TrainerInside(exchange::Gate& gate, std::atomic<double>& waited) : gate_(gate) {
+    const auto before = std::chrono::steady_clock::now();
+    gate_.enter_trainer();
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - before;
+    waited.store(waited.load(std::memory_order_relaxed) + took.count(), std::memory_order_relaxed);
+  }
+  ~TrainerInside() { gate_.leave_trainer(); }
+  TrainerInside(const TrainerInside&) = delete;
+  TrainerInside& operator=(const TrainerInside&) = delete;
+
+ private:
+  exchange::Gate& gate_;
+};
+
+}  // namespace
+
+class Worker::Impl : public StepContext {
+ public:
+  Impl(Options given, std::vector<Buffer> buffers)
+      : options(std::move(given)), topology(make_topology(options)) {
+    const bool synchronous = algorithm_kind(options.algorithm) == AlgorithmKind::kStep;
+    if (synchronous) step_algorithm = make_step_algorithm(options.algorithm);
+    if (options.world_size == 1) {
+      support::info("one worker: training as the plain optimizer would, without communication");
+      replica.emplace(std::move(buffers), false, options.block_bytes);
+      return;
+    }
+    std::unique_ptr<MeetingAlgorithm> algorithm;
+    if (synchronous) {
+      // Whether to stop is agreed upon by averaging it along: everyone stops after the same step.
+      buffers.push_back({&vote, 1, DType::kFloat32, "duet.vote", {}, BufferRole::kStatistics, 0});
+    } else {
+      algorithm = make_meeting_algorithm(options.algorithm,
+                                         options.algorithm == "a2cid2" ? topology.constants() : Constants{});
+    }
+    print_sources();
+    auto joined = worker::join(options, topology, buffers);
+    options.run_id = joined.roster.run_id;
+    const bool momentum = algorithm != nullptr && algorithm->has_momentum();
+    replica.emplace(std::move(buffers), momentum, options.block_bytes);
+    communication = std::make_unique<worker::Communication>(std::move(joined), options, topology,
+                                                            std::move(algorithm), *replica, shared);
+    communication->start().get();
+  }
+
+  // ---- StepContext
+  int members() const override { return communication->live_members(); }
+  double rate() const override { return options.rate; }
+  void average(double timeout) override {
+    const auto samples = shared.samples.load() * static_cast<std::uint64_t>(members());
+    vote = options.sample_goal > 0 && samples >= options.sample_goal ? 1.0F : 0.0F;
+    communication->average(timeout).get();
+    if (vote > 0.0F) agreed_to_stop.store(true);
+  }
+
+  static Topology make_topology(Options& options) {
+    options.validate();
+    return topology_for(options);
+  }
+
+  void print_sources() const {
+    for (const auto& source : options.sources) {
+      const auto line = fmt::format("{} = {} ({})", source.name, source.value, source.origin);
+      if (options.rank == 0) {
+        support::info("{}", line);
+      } else {
+        support::debug("{}", line);
+      }
+    }
+  }
+
+  Options options;
+  Topology topology;
+  worker::Shared shared;
+  std::optional<exchange::Replica> replica;
+  std::unique_ptr<StepAlgorithm> step_algorithm;
+  float vote = 0.0F;
+  std::atomic<bool> agreed_to_stop{false};
+  bool finished = false;
+  /// Last: its thread uses all of the above.
+  std::unique_ptr<worker::Communication> communication;
+};
+
+Worker::Worker(Options options, std::vector<Buffer> buffers)
+    : impl_(std::make_unique<Impl>(std::move(options), std::move(buffers))) {}
+
+Worker::~Worker() = default;
+
+void Worker::step(const std::function<void()>& update, std::uint64_t samples) {
+  Impl& impl = *impl_;
+  if (impl.finished)
+    throw Error("Worker::step() after finish(): this worker has left the run; make a new one");
+  {
+    const TrainerInside inside(impl.replica->gate(), impl.shared.gate_seconds);
+    impl.replica->deliver();
+    update();
+  }
+  impl.shared.samples.fetch_add(samples, std::memory_order_relaxed);
+  const auto step = impl.shared.steps.fetch_add(1);
+  if (impl.communication == nullptr) return;
+  impl.shared.wake_up.wake();
+  if (impl.step_algorithm != nullptr) impl.step_algorithm->after_update(impl, step);
+}
+
+void Worker::edit(const std::function<void()>& change) {
+  const TrainerInside inside(impl_->replica->gate(), impl_->shared.gate_seconds);
+  impl_->replica->deliver();
+  change();
+}
+
+bool Worker::done() const {
+  const Impl& impl = *impl_;
+  if (impl.options.sample_goal == 0) return false;
+  const auto own = impl.shared.samples.load(std::memory_order_relaxed);
+  if (impl.communication == nullptr) return own >= impl.options.sample_goal;
+  if (impl.step_algorithm != nullptr) return impl.agreed_to_stop.load();
+  return std::max(own, impl.shared.run_samples.load(std::memory_order_relaxed)) >= impl.options.sample_goal;
+}
+
+void Worker::report_loss(double loss) {
+  impl_->shared.loss.store(loss, std::memory_order_relaxed);
+  impl_->shared.loss_reported.store(true, std::memory_order_relaxed);
+}
+
+FinishResult Worker::finish() {
+  Impl& impl = *impl_;
+  if (impl.finished) throw Error("Worker::finish() was called before");
+  impl.finished = true;
+  if (impl.communication == nullptr) {
+    FinishResult alone;
+    alone.members = {impl.options.rank};
+    alone.lowest = true;
+    return alone;
+  }
+  return impl.communication->finish().get();
+}
+
+std::map<int, std::string> Worker::gather(const std::string& text, double timeout) {
+  if (impl_->communication == nullptr) return {{impl_->options.rank, text}};
+  return impl_->communication->gather(text, timeout).get();
+}
+
+void Worker::on_meeting(std::function<void(const MeetingEvent&)> observer) {
+  if (impl_->communication != nullptr) impl_->communication->observe(std::move(observer)).get();
+}
+
+std::vector<double> Worker::sketch() {
+  if (impl_->communication == nullptr)
+    throw Error("Worker::sketch(): callable in the observer of on_meeting() only");
+  return impl_->communication->sketch();
+}
+
+RunStatus Worker::status() const {
+  const Impl& impl = *impl_;
+  RunStatus status;
+  {
+    const std::lock_guard lock(impl.shared.mutex);
+    status = impl.shared.status;
+  }
+  const auto own_steps = impl.shared.steps.load(std::memory_order_relaxed);
+  const auto own_samples = impl.shared.samples.load(std::memory_order_relaxed);
+  if (impl.communication == nullptr) {
+    status.members = 1;
+    status.loss = impl.shared.loss_reported.load(std::memory_order_relaxed)
+                      ? impl.shared.loss.load(std::memory_order_relaxed)
+                      : std::numeric_limits<double>::quiet_NaN();
+  }
+  // Between two ticks at least what is known here for certain.
+  status.steps = std::max(status.steps, own_steps);
+  status.samples =
+      std::max({status.samples, own_samples, impl.shared.run_samples.load(std::memory_order_relaxed)});
+  return status;
+}
+
+WorkerStatistics Worker::statistics() const {
+  const Impl& impl = *impl_;
+  WorkerStatistics statistics;
+  {
+    const std::lock_guard lock(impl.shared.mutex);
+    statistics = impl.shared.statistics;
+  }
+  statistics.rank = impl.options.rank;
+  statistics.steps = impl.shared.steps.load(std::memory_order_relaxed);
+  statistics.samples = impl.shared.samples.load(std::memory_order_relaxed);
+  statistics.gate_seconds = impl.shared.gate_seconds.load(std::memory_order_relaxed);
+  return statistics;
+}
+
+std::vector<int> Worker::lost() const {
+  const std::lock_guard lock(impl_->shared.mutex);
+  return impl_->shared.lost;
+}
+
+const Options& Worker::options() const {
+  return impl_->options;
+}
+const Topology& Worker::topology() const {
+  return impl_->topology;
+}
+int Worker::rank() const {
+  return impl_->options.rank;
+}
+int Worker::world_size() const {
+  return impl_->options.world_size;
+}
+const std::string& Worker::run_id() const {
+  return impl_->options.run_id;
+}
+
+}  // namespace duet
