@@ -6,14 +6,15 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "duet/error.h"
 #include "duet/plugin/transport.h"
 #include "duet/transports.h"
 
-/// The host's side of the plugin ABI: loading, and C++ faces of its handles. In-process transport and decorators are
-/// the same C table, so there is one way to use a transport.
+/// The host's side of the plugin ABI: loading, and C++ faces of its handles. In-process transport and
+/// decorators are the same C table, so there is one way to use a transport.
 namespace duet::transport {
 
 /// A loaded transport: a checked table. Never unloaded (threads of a plugin may live on). Thread-safe.
@@ -38,9 +39,13 @@ struct TransportChoice {
 };
 TransportChoice parse_choice(const std::string& text);
 
-/// Finds and loads the transport called `name`. Throws TransportError with a report of every candidate that was looked
-/// at and why it lost. faults: empty, or a description for the fault-injecting decorator (fault_injection.h).
-std::shared_ptr<const Transport> load_transport(const std::string& name, const std::vector<std::string>& plugin_path,
+/// Finds and loads the transport called `name`. Throws TransportError with a report of every candidate that
+/// was looked at and why it lost. A name with a '/' in it is the path of a plugin; any other is looked for as
+/// libduet_transport_NAME.so in plugin_path, DUET_PLUGIN_PATH, and duet/ beside libduet.so; "inproc" is built
+/// in. The first file that is found decides: when it cannot be used, that is the error, and no other takes
+/// its place. faults: empty, or a description for the fault-injecting decorator (fault_injection.h).
+std::shared_ptr<const Transport> load_transport(const std::string& name,
+                                                const std::vector<std::string>& plugin_path,
                                                 const std::string& faults = {});
 
 /// The services that plugins get: log, clock, counters.
@@ -50,11 +55,14 @@ std::uint64_t now_ns();
 
 class Connection;
 
-/// A worker's endpoint. All calls from one thread.
+/// A worker's endpoint. All calls from one thread, those of its connections included. Callbacks may post, and
+/// may make and destroy connections, but not destroy the context.
 class Context {
  public:
   /// Throws TransportError with the plugin's reason when probe or open fail.
   Context(std::shared_ptr<const Transport> transport, const Settings& settings);
+  /// Ends everything that is left. Callbacks that did not run by then never do: they are destroyed, after the
+  /// transport has let go of all memory. Connections may outlive their context; they have failed then.
   ~Context();
   Context(const Context&) = delete;
   Context& operator=(const Context&) = delete;
@@ -63,16 +71,20 @@ class Context {
   std::uint64_t capabilities() const { return capabilities_; }
   std::string transport_name() const { return transport_->name(); }
 
-  std::unique_ptr<Connection> connect(const std::string& peer, std::uint64_t session, const std::string& address,
-                                      std::uint64_t deadline_ns);
-  std::unique_ptr<Connection> accept(const std::string& peer, std::uint64_t session, std::uint64_t deadline_ns);
+  /// Return at once. When the transport refuses, the connection is there, and has failed.
+  std::unique_ptr<Connection> connect(const std::string& peer, std::uint64_t session,
+                                      const std::string& address, std::uint64_t deadline_ns);
+  std::unique_ptr<Connection> accept(const std::string& peer, std::uint64_t session,
+                                     std::uint64_t deadline_ns);
 
-  /// Progress; runs the callbacks of all operations that completed. Sleeps for at most timeout_ns. Returns how many
-  /// completed. Throws TransportError when the context is broken.
+  /// Progress; runs the callbacks of all operations that completed. Sleeps for at most timeout_ns. Returns
+  /// how many completed. Throws TransportError when the context is broken. A callback's exception passes
+  /// through; the completions behind it stay for the next poll().
   std::size_t poll(std::uint64_t timeout_ns);
   /// The descriptor to sleep on, or −1 when the transport has none (poll() must then do the sleeping).
   int descriptor() const { return descriptor_; }
-  /// Before a sleep on descriptor(): true: sleep, for at most timeout_ns (may be lowered); false: poll() first.
+  /// Before a sleep on descriptor(): true: sleep, for at most timeout_ns (may be lowered); false: poll()
+  /// first.
   bool arm(std::uint64_t& timeout_ns);
   /// Operations in flight, all connections.
   std::size_t in_flight() const;
@@ -80,12 +92,14 @@ class Context {
  private:
   friend class Connection;
   struct Operations;
+  std::unique_ptr<Connection> open(bool accept, const std::string& peer, std::uint64_t session,
+                                   const std::string& address, std::uint64_t deadline_ns);
   std::shared_ptr<const Transport> transport_;
   duet_context* context_ = nullptr;
   std::string address_;
   std::uint64_t capabilities_ = 0;
   int descriptor_ = -1;
-  std::unique_ptr<Operations> operations_;
+  std::shared_ptr<Operations> operations_;  // shared with the connections
 };
 
 /// Called from Context::poll(), exactly once per accepted post.
@@ -102,17 +116,21 @@ class Connection {
   std::string error();  ///< why it failed, or why the last operation did; names the peer
   const std::string& peer() const { return peer_; }
 
-  /// The memory must stay valid until the callback ran. false: no room now (DUET_AGAIN), poll and try again. Any other
-  /// refusal runs the callback from the next poll() with that status, so that a caller has one place for errors.
+  /// The memory must stay valid until the callback ran. false: no room now (DUET_AGAIN), poll and try again.
+  /// Any other refusal runs the callback from the next poll() with that status, so that a caller has one
+  /// place for errors.
   bool send(const void* data, std::uint64_t bytes, std::uint64_t deadline_ns, Completion done);
   bool receive(void* data, std::uint64_t bytes, std::uint64_t deadline_ns, Completion done);
 
  private:
   friend class Context;
-  Connection(Context& context, duet_connection* connection, std::string peer);
-  Context& context_;
-  duet_connection* connection_;
+  Connection(std::shared_ptr<Context::Operations> operations, duet_connection* connection, std::string peer,
+             std::string refusal);
+  bool post(bool send, void* data, std::uint64_t bytes, std::uint64_t deadline_ns, Completion done);
+  std::shared_ptr<Context::Operations> operations_;
+  duet_connection* connection_;  // null: refused from the start
   std::string peer_;
+  std::string refusal_;  // why the transport refused the connection, or the last operation that it refused
 };
 
 }  // namespace duet::transport

@@ -117,8 +117,8 @@ typedef struct duet_probe_result {
   char reason[240];         /* for a human: why not viable, or what would be used ("tcp over eth0") */
 } duet_probe_result;
 
-/* key = value settings for probe() and open_context(), valid during the call: "provider", "interface", "port_range", … A plugin refuses
- * (DUET_MISUSE, and names it) a key that it does not know. */
+/* key = value settings for probe() and open_context(), valid during the call: "provider", "interface", "port_range",
+ * … A plugin refuses (DUET_MISUSE, and names it) a key that it does not know. */
 typedef struct duet_setting {
   const char* key;
   const char* value;
@@ -210,8 +210,8 @@ typedef struct duet_transport {
    * an operation of this connection. */
   duet_status (*cancel)(duet_connection* connection, uint64_t operation);
 
-  /* Optional, both or none: a file descriptor that becomes readable when poll() may have something to do, so that one thread
-   * can sleep on this and on other things. Before each sleep the host calls arm(): DUET_OK: sleep on the
+  /* Optional, both or none: a file descriptor that becomes readable when poll() may have something to do, so that one
+   * thread can sleep on this and on other things. Before each sleep the host calls arm(): DUET_OK: sleep on the
    * descriptor (at most *timeout_ns, which the plugin may lower: its own next deadline); DUET_AGAIN: poll() first. */
   duet_status (*wait_descriptor)(duet_context* context, int32_t* descriptor);
   duet_status (*arm)(duet_context* context, uint64_t* timeout_ns);
@@ -221,8 +221,9 @@ typedef struct duet_transport {
   void (*last_error)(duet_connection* connection, duet_error* error);
 } duet_transport;
 
-/* The one exported symbol. Called once per process (and, where two copies of the host are loaded, once by each), before any other call. Returns the plugin's table (static, valid
- * until the process ends), or null after writing a reason of at most reason_bytes - 1 characters. */
+/* The one exported symbol. Called once per process (and, where two copies of the host are loaded, once by each),
+ * before any other call. Returns the plugin's table (static, valid until the process ends), or null after writing a
+ * reason of at most reason_bytes - 1 characters. */
 typedef const duet_transport* (*duet_transport_plugin_function)(const duet_services* services, char* reason,
                                                                 uint64_t reason_bytes);
 #define DUET_TRANSPORT_PLUGIN_SYMBOL "duet_transport_plugin"

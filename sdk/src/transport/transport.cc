@@ -1,0 +1,295 @@
+#include "transport/transport.h"
+
+#include <array>
+#include <deque>
+#include <unordered_map>
+
+#include "support/log.h"
+#include "transport/services.h"
+
+namespace duet::transport {
+namespace {
+
+constexpr std::size_t kLargestAddress = 512;
+constexpr std::uint32_t kBatch = 64;
+
+std::vector<duet_setting> to_c(const Settings& settings) {
+  std::vector<duet_setting> out;
+  out.reserve(settings.size());
+  for (const auto& [key, value] : settings)
+    out.push_back({key.c_str(), value.c_str()});
+  return out;
+}
+
+std::string describe(const duet_error& error) {
+  std::string text = error.text[0] != '\0' ? error.text : status_name(error.status);
+  if (error.system_error != 0) text += fmt::format(" (system error {})", error.system_error);
+  return text;
+}
+
+}  // namespace
+
+TransportChoice parse_choice(const std::string& text) {
+  TransportChoice choice;
+  // A path may hold anything but is followed by no provider.
+  const std::size_t colon = text.find('/') == std::string::npos ? text.find(':') : std::string::npos;
+  choice.name = text.substr(0, colon);
+  if (choice.name.empty()) {
+    throw ConfigurationError(fmt::format(
+        "transport = \"{}\" names no transport: give NAME or NAME:PROVIDER, e.g. \"libfabric:tcp\"", text));
+  }
+  if (colon == std::string::npos) return choice;
+  const std::string provider = text.substr(colon + 1);
+  if (provider.empty()) {
+    throw ConfigurationError(fmt::format(
+        "transport = \"{}\" ends in ':' without a provider: give one or leave the ':' out", text));
+  }
+  choice.settings.emplace_back("provider", provider);
+  return choice;
+}
+
+/// What a context and its connections share. The context's thread alone touches it.
+struct Context::Operations {
+  struct Finished {
+    std::uint64_t id = 0;
+    duet_status status = DUET_OK;
+    std::uint64_t bytes = 0;
+  };
+
+  const duet_transport* table = nullptr;
+  std::string transport_name;
+  bool open = true;
+  std::uint64_t next_id = 1;
+  std::unordered_map<std::uint64_t, Completion> pending;
+  std::deque<Finished> finished;  // their callbacks are still to run
+};
+
+Context::Context(std::shared_ptr<const Transport> transport, const Settings& settings)
+    : transport_(std::move(transport)), operations_(std::make_shared<Operations>()) {
+  const duet_transport& table = transport_->table();
+  operations_->table = &table;
+  operations_->transport_name = transport_->name();
+  const std::vector<duet_setting> c_settings = to_c(settings);
+  const auto count = static_cast<std::uint32_t>(c_settings.size());
+  const std::string who = fmt::format("transport \"{}\" ({})", transport_->name(), transport_->path());
+
+  duet_probe_result probed{};
+  probed.struct_size = sizeof(probed);
+  const duet_status status = table.probe(c_settings.data(), count, &probed);
+  probed.reason[sizeof(probed.reason) - 1] = '\0';
+  if (status != DUET_OK || probed.viable == 0) {
+    throw TransportError(
+        fmt::format("{} cannot be used here: {}. Choose another transport, or see what was found with "
+                    "duet-info",
+                    who, probed.reason[0] != '\0' ? probed.reason : status_name(status)));
+  }
+  capabilities_ = probed.capabilities;
+  if ((capabilities_ & DUET_CAPABILITY_HOST_MEMORY) == 0 ||
+      (capabilities_ & DUET_CAPABILITY_NEEDS_REGISTRATION) != 0) {
+    throw TransportError(
+        who + " cannot move ordinary host memory, which is where blocks are staged: choose another");
+  }
+
+  duet_error error{};
+  const duet_status opened = table.open_context(c_settings.data(), count, &context_, &error);
+  if (opened != DUET_OK) {
+    error.status = opened;
+    throw TransportError(fmt::format("{} could not be opened: {}", who, describe(error)));
+  }
+  try {
+    std::array<char, kLargestAddress> address;
+    std::uint64_t bytes = address.size();
+    const duet_status addressed = table.get_address(context_, address.data(), &bytes);
+    if (addressed != DUET_OK || bytes > address.size()) {
+      throw TransportError(
+          fmt::format("{} gives no address for its endpoint: {}", who, status_name(addressed)));
+    }
+    address_.assign(address.data(), bytes);
+    if (table.wait_descriptor != nullptr && table.wait_descriptor(context_, &descriptor_) != DUET_OK)
+      descriptor_ = -1;
+  } catch (...) {
+    table.close_context(context_);
+    throw;
+  }
+}
+
+Context::~Context() {
+  operations_->open = false;
+  transport_->table().close_context(context_);
+  // Only now is no memory lent any more, so only now may what the callbacks hold be released. That may in
+  // turn destroy connections, which look at operations_: it stays whole meanwhile.
+  const auto never_called = std::exchange(operations_->pending, {});
+  operations_->finished.clear();
+}
+
+std::unique_ptr<Connection> Context::open(bool accept, const std::string& peer, std::uint64_t session,
+                                          const std::string& address, std::uint64_t deadline_ns) {
+  const duet_connect_request request{.struct_size = sizeof(request),
+                                     .reserved = 0,
+                                     .session = session,
+                                     .address = accept ? nullptr : address.data(),
+                                     .address_bytes = accept ? 0 : address.size(),
+                                     .deadline_ns = deadline_ns,
+                                     .peer = peer.c_str()};
+  duet_connection* made = nullptr;
+  duet_error error{};
+  const duet_transport& table = transport_->table();
+  const duet_status status = (accept ? table.accept : table.connect)(context_, &request, &made, &error);
+  std::string refusal;
+  if (status != DUET_OK) {
+    made = nullptr;
+    error.status = status;
+    refusal = describe(error);
+  }
+  return std::unique_ptr<Connection>(new Connection(operations_, made, peer, refusal));
+}
+
+std::unique_ptr<Connection> Context::connect(const std::string& peer, std::uint64_t session,
+                                             const std::string& address, std::uint64_t deadline_ns) {
+  return open(false, peer, session, address, deadline_ns);
+}
+
+std::unique_ptr<Connection> Context::accept(const std::string& peer, std::uint64_t session,
+                                            std::uint64_t deadline_ns) {
+  return open(true, peer, session, {}, deadline_ns);
+}
+
+std::size_t Context::poll(std::uint64_t timeout_ns) {
+  const duet_transport& table = transport_->table();
+  Operations& operations = *operations_;
+  std::array<duet_completion, kBatch> batch;
+  std::uint32_t count = 0;
+  do {
+    duet_error error{};
+    count = 0;
+    const duet_status status = table.poll(context_, batch.data(), kBatch,
+                                          operations.finished.empty() ? timeout_ns : 0, &count, &error);
+    for (std::uint32_t i = 0; i < count; ++i) {
+      operations.finished.push_back({batch[i].operation, batch[i].status, batch[i].bytes});
+    }
+    if (status != DUET_OK) {
+      if (!operations.finished.empty())
+        break;  // what did complete still counts; the next poll() will say it again
+      error.status = status;
+      throw TransportError(fmt::format("transport \"{}\" broke: {}", transport_->name(), describe(error)));
+    }
+  } while (count == kBatch);
+
+  // What callbacks add while they run (refused posts) is for the next poll: a callback that always posts
+  // again to a failed connection must not keep us here.
+  std::size_t ran = 0;
+  for (std::size_t left = operations.finished.size(); left > 0 && !operations.finished.empty(); --left) {
+    const Operations::Finished finished = operations.finished.front();
+    operations.finished.pop_front();
+    const auto found = operations.pending.find(finished.id);
+    if (found == operations.pending.end()) {
+      support::error(
+          "transport \"{}\" completed operation {}, which is not in flight: a mistake in the plugin",
+          transport_->name(), finished.id);
+      continue;
+    }
+    const Completion done = std::move(found->second);
+    operations.pending.erase(found);
+    ++ran;
+    if (done) done(finished.status, finished.bytes);
+  }
+  return ran;
+}
+
+bool Context::arm(std::uint64_t& timeout_ns) {
+  if (!operations_->finished.empty()) return false;
+  if (transport_->table().arm == nullptr) return true;
+  return transport_->table().arm(context_, &timeout_ns) == DUET_OK;
+}
+
+std::size_t Context::in_flight() const {
+  return operations_->pending.size();
+}
+
+Connection::Connection(std::shared_ptr<Context::Operations> operations, duet_connection* connection,
+                       std::string peer, std::string refusal)
+    : operations_(std::move(operations)),
+      connection_(connection),
+      peer_(std::move(peer)),
+      refusal_(std::move(refusal)) {}
+
+Connection::~Connection() {
+  if (connection_ != nullptr && operations_->open) operations_->table->close_connection(connection_);
+}
+
+Connection::State Connection::state() {
+  if (connection_ == nullptr || !operations_->open) return State::kFailed;
+  duet_error ignored{};
+  switch (operations_->table->connection_state(connection_, &ignored)) {
+    case DUET_CONNECTION_PENDING:
+      return State::kPending;
+    case DUET_CONNECTION_READY:
+      return State::kReady;
+    default:
+      return State::kFailed;
+  }
+}
+
+std::string Connection::error() {
+  std::string text = refusal_;
+  if (!operations_->open) {
+    text = "this side's endpoint was closed";
+  } else if (connection_ != nullptr) {
+    duet_error error{};
+    if (operations_->table->connection_state(connection_, &error) == DUET_CONNECTION_FAILED) {
+      text = describe(error);
+    } else if (text.empty() && operations_->table->last_error != nullptr) {
+      error = {};
+      operations_->table->last_error(connection_, &error);
+      if (error.status != DUET_OK) text = describe(error);
+    }
+  }
+  if (text.empty()) return {};
+  // Plugins are asked to name the peer; this makes sure.
+  if (text.find(peer_) != std::string::npos)
+    return fmt::format("{} (over {})", text, operations_->transport_name);
+  return fmt::format("{} over {}: {}", peer_, operations_->transport_name, text);
+}
+
+bool Connection::send(const void* data, std::uint64_t bytes, std::uint64_t deadline_ns, Completion done) {
+  return post(true, const_cast<void*>(data), bytes, deadline_ns, std::move(done));
+}
+
+bool Connection::receive(void* data, std::uint64_t bytes, std::uint64_t deadline_ns, Completion done) {
+  return post(false, data, bytes, deadline_ns, std::move(done));
+}
+
+bool Connection::post(bool send, void* data, std::uint64_t bytes, std::uint64_t deadline_ns,
+                      Completion done) {
+  Context::Operations& operations = *operations_;
+  // No poll() will ever run the callback.
+  if (!operations.open)
+    throw TransportError(peer_ + ": the connection's context was closed before this operation");
+
+  duet_status status = DUET_PEER_LOST;
+  duet_error error{};
+  const std::uint64_t id = operations.next_id++;
+  const auto pending = operations.pending.emplace(id, std::move(done)).first;
+  if (connection_ != nullptr) {
+    const duet_memory memory{.data = data,
+                             .bytes = bytes,
+                             .kind = DUET_MEMORY_HOST,
+                             .device = 0,
+                             .stream = nullptr,
+                             .registration = nullptr};
+    const duet_transport& table = *operations.table;
+    status = (send ? table.post_send : table.post_receive)(connection_, &memory, id, deadline_ns, &error);
+    if (status == DUET_AGAIN) {
+      operations.pending.erase(pending);
+      return false;
+    }
+    if (status != DUET_OK) {
+      error.status = status;
+      refusal_ = describe(error);
+    }
+  }
+  if (status != DUET_OK) operations.finished.push_back({id, status, 0});
+  return true;
+}
+
+}  // namespace duet::transport
