@@ -6,7 +6,8 @@
 #include "duet/topology.h"
 #include "membership/roster.h"
 
-/// Who is there, who is gone, how far everyone is: pure, time handed in (seconds, monotonic). Not thread-safe.
+/// Who is there, who is gone, how far everyone is: pure, time handed in (seconds, monotonic). Not
+/// thread-safe.
 namespace duet::membership {
 
 /// Where a member is in its life; only ever grows. Everyone's view is merged by maximum.
@@ -19,55 +20,82 @@ struct MemberState {
   std::uint64_t steps = 0;
   std::uint64_t samples = 0;
   std::uint64_t meetings = 0;
-  /// Which attempt at the tree pass under way it is in; raised by whoever saw one fail, the highest one stands.
+  /// Which attempt at the tree pass under way it is in; raised by whoever saw one fail, the highest one
+  /// stands.
   std::uint64_t attempt = 0;
-  /// From kAveraged on: ‖(x + d) − average‖² of this member, so that all know the run's final consensus distance.
+  /// From kAveraged on: ‖(x + d) − average‖² of this member, so that all know the run's final consensus
+  /// distance.
   double squared_distance = 0.0;
   bool operator==(const MemberState&) const = default;
 };
 
+/// Merges what is told about one member into what is known: every count and the phase by maximum.
+/// Commutative, associative, idempotent, and nothing ever decreases. False, and nothing happens, for another
+/// incarnation.
+bool merge_state(MemberState& known, const MemberState& told);
+
 class Members {
  public:
+  /// Silence is counted from the first call that hands in a time.
   Members(const Roster& roster, int self, double gone_after);
 
-  MemberState& mine();                           ///< to write this worker's own counts and phase
+  MemberState& mine();  ///< to write this worker's own counts and phase
   const MemberState& of(int rank) const;
   const std::vector<MemberState>& states() const;  ///< what a heartbeat carries
-  /// A heartbeat of `from`: merges by maximum, and `from` was heard. Returns whether any phase changed (then tell the
-  /// neighbours at once). Entries of another incarnation are ignored.
+  /// A heartbeat of `from`: merges by maximum, and `from` was heard. Returns whether any phase changed (then
+  /// tell the neighbours at once). Entries of another incarnation are ignored, and so is all that a member
+  /// says that is gone: cut off, it may think that everyone else is. What others say about this worker
+  /// changes nothing but declared_gone().
   bool merge(double now, int from, const std::vector<MemberState>& states);
   /// Anything of `from` was heard.
   void heard(double now, int from);
-  /// Which of `watched` have been silent for gone_after: they become kGone. Returns them.
+  /// Which of `watched` have been silent for gone_after: they become kGone. Returns them. A silent member
+  /// that already had the final average (kAveraged) is not lost: it becomes kLeft, and is not among them.
+  /// When this worker itself was not running (no check() for half of gone_after), nobody is blamed before
+  /// another half of it has passed.
   std::vector<int> check(double now, const std::vector<int>& watched);
 
-  bool live(int rank) const;          ///< neither kGone nor kLeft
+  bool live(int rank) const;  ///< neither kGone nor kLeft
   std::vector<int> live_ranks() const;
   std::vector<int> gone_ranks() const;
-  std::uint64_t epoch() const;        ///< 1 + number of members gone
-  std::uint64_t live_hash() const;    ///< the same on all workers that agree on the incarnations that are not gone
+  /// Another member has told that this worker is gone (it was silent for too long): it goes on, but those who
+  /// think so no longer listen.
+  bool declared_gone() const;
+  std::uint64_t epoch() const;  ///< 1 + number of members gone
+  /// The same on all workers that agree on which incarnations are gone. A member that left counts as before:
+  /// it took the final average with it, so whoever still works on that must not see another set of members.
+  std::uint64_t live_hash() const;
   std::uint64_t total_samples() const;
   std::uint64_t total_steps() const;
   bool all_live_at_least(Phase phase) const;
-  /// Seconds since `rank` was last heard of directly.
+  /// Seconds since `rank` was last heard of directly (or since the first call with a time; 0 before).
   double silence(double now, int rank) const;
 
  private:
+  MemberState& state(int rank);
+  void begin(double now);
+
   int self_;
   double gone_after_;
   std::vector<MemberState> states_;
   std::vector<double> heard_;
+  double last_check_ = 0.0;
+  bool begun_ = false;
+  bool declared_gone_ = false;
 };
 
-/// The breadth-first tree of the topology over the ranks that are not gone, rooted at the lowest. Where they no longer
-/// hang together, each further component is tied to the root through its lowest rank, so that everyone is reached.
+/// The breadth-first tree of the topology over the live ranks, rooted at the lowest. Where they no longer
+/// hang together, each further component is tied to the root through its lowest rank, so that everyone is
+/// reached.
 struct Tree {
   int parent = -1;  ///< of this worker; −1: it is the root
   std::vector<int> children;
-  int size = 1;     ///< members in the whole tree
-  int depth = 0;    ///< of this worker
-  int height = 0;   ///< of the whole tree
+  int size = 1;    ///< members in the whole tree
+  int depth = 0;   ///< of this worker
+  int height = 0;  ///< of the whole tree
 };
+/// ranks: in any order; a worker that is not among them is alone. Children are sorted. The same on all
+/// workers.
 Tree make_tree(const Topology& topology, const std::vector<int>& ranks, int self);
 
 }  // namespace duet::membership

@@ -27,7 +27,7 @@ struct Entry {
   std::string transport_address;  ///< opaque blob
   std::uint64_t schema_hash = 0;  ///< of names, shapes, dtypes of the parameters
   std::string schema;             ///< the same for people, possibly shortened
-  std::string options;            ///< what must agree: algorithm, graph, rate, wire, block size; compared as text
+  std::string options;  ///< what must agree: algorithm, graph, rate, wire, block size; compared as text
   bool operator==(const Entry&) const = default;
 };
 
@@ -37,8 +37,11 @@ struct Roster {
   std::vector<Entry> entries;
 };
 
-/// Throws MembershipError that names both sides where two entries cannot train together (model, options, transport,
-/// world size, the same rank twice).
+/// "rank 3 (pid 4711 on node-2)".
+std::string describe(const Entry& entry);
+
+/// Throws MembershipError that names both sides where two entries cannot train together (model, options,
+/// transport, world size, the same rank twice).
 void require_compatible(const Entry& first, const Entry& second);
 
 }  // namespace duet::membership

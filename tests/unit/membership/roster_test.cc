@@ -1,0 +1,109 @@
+#include "membership/roster.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <set>
+
+#include "duet/error.h"
+
+namespace duet::membership {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::MatchesRegex;
+
+Entry entry(int rank) {
+  Entry entry;
+  entry.rank = rank;
+  entry.world_size = 4;
+  entry.incarnation = {100u + static_cast<unsigned>(rank), 1};
+  entry.host = "node-" + std::to_string(rank);
+  entry.pid = 1000 + rank;
+  entry.control_address = "tcp://127.0.0.1:" + std::to_string(40000 + rank);
+  entry.transport = "libfabric";
+  entry.schema_hash = 77;
+  entry.schema = "weight float32 10x20\nbias float32 10\nscale float32 1";
+  entry.options = "algorithm=a2cid2, graph=ring, rate=1";
+  return entry;
+}
+
+/// What require_compatible() says of entries 1 and 2 after `change` to the latter.
+std::string refusal(const std::function<void(Entry&)>& change) {
+  Entry changed = entry(2);
+  change(changed);
+  try {
+    require_compatible(entry(1), changed);
+  } catch (const MembershipError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(Incarnation, IsRandomAndReadsAsAUuid) {
+  std::set<Incarnation> seen;
+  for (int i = 0; i < 1000; ++i) {
+    const Incarnation incarnation = Incarnation::random();
+    EXPECT_TRUE(seen.insert(incarnation).second);
+    EXPECT_THAT(incarnation.text(),
+                MatchesRegex("[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"));
+  }
+  EXPECT_EQ((Incarnation{0x0123456789abcdef, 0xfedcba9876543210}).text(),
+            "01234567-89ab-cdef-fedc-ba9876543210");
+}
+
+TEST(Compatible, WorkersThatDifferOnlyInThemselvesAre) {
+  EXPECT_NO_THROW(require_compatible(entry(0), entry(3)));
+  EXPECT_NO_THROW(require_compatible(entry(1), entry(1)));  // the same one again
+}
+
+TEST(Compatible, EveryRefusalNamesBothSides) {
+  const std::function<void(Entry&)> changes[] = {
+      [](Entry& other) { other.world_size = 8; },
+      [](Entry& other) { other.rank = 1; },
+      [](Entry& other) { other.rank = 7; },
+      [](Entry& other) { other.schema_hash = 78; },
+      [](Entry& other) { other.transport = "nccl"; },
+      [](Entry& other) { other.options = "algorithm=adpsgd"; },
+  };
+  for (const auto& change : changes) {
+    EXPECT_THAT(refusal(change),
+                AllOf(HasSubstr("rank 1 (pid 1001 on node-1)"), HasSubstr("pid 1002 on node-2")));
+  }
+}
+
+TEST(Compatible, WorldSizesAreNamed) {
+  EXPECT_THAT(refusal([](Entry& other) { other.world_size = 8; }),
+              HasSubstr("expects 4 workers, the other 8"));
+}
+
+TEST(Compatible, TheSameRankTwiceIsRefused) {
+  EXPECT_THAT(refusal([](Entry& other) { other.rank = 1; }), HasSubstr("both claim the same rank"));
+}
+
+TEST(Compatible, TheFirstDifferingTensorIsNamed) {
+  EXPECT_THAT(refusal([](Entry& other) {
+                other.schema_hash = 78;
+                other.schema = "weight float32 10x20\nbias float32 11\nscale float32 2";
+              }),
+              HasSubstr("tensor 2 is \"bias float32 10\" on rank 1 and \"bias float32 11\" on rank 2"));
+  EXPECT_THAT(refusal([](Entry& other) {
+                other.schema_hash = 78;
+                other.schema = "weight float32 10x20\nbias float32 10";
+              }),
+              HasSubstr("tensor 3 is \"scale float32 1\" on rank 1 and nothing on rank 2"));
+  EXPECT_THAT(refusal([](Entry& other) { other.schema_hash = 78; }),
+              HasSubstr("beyond what their shortened"));
+}
+
+TEST(Compatible, TheFirstDifferingOptionIsNamed) {
+  EXPECT_THAT(refusal([](Entry& other) { other.options = "algorithm=a2cid2, graph=star, rate=1"; }),
+              HasSubstr("\"graph=ring\" against \"graph=star\""));
+  EXPECT_THAT(refusal([](Entry& other) { other.transport = "nccl"; }),
+              HasSubstr("\"libfabric\", the other \"nccl\""));
+}
+
+}  // namespace
+}  // namespace duet::membership
