@@ -31,6 +31,8 @@ class MeetingDriver {
                 const membership::Roster& roster, Shared& shared, double now);
   ~MeetingDriver();
 
+  /// Meetings may begin.
+  void open(double now);
   void on_message(double now, int from, const control::Pair& pair);
   void on_gone(double now, int peer);
   void set_observer(std::function<void(const MeetingEvent&)> observer) { observer_ = std::move(observer); }
