@@ -75,6 +75,7 @@ void MeetingDriver::on_message(double now, int from, const control::Pair& pair) 
 
 void MeetingDriver::on_gone(double now, int peer) {
   if (!edges_.contains(peer)) return;
+  gone_.insert(peer);
   if (meeting_ != nullptr && partner_ == peer) {
     meeting_->abort("the peer is gone");
     if (meeting_->advance(now)) end(now);

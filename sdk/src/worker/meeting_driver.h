@@ -4,7 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <optional>
+#include <set>
 #include <vector>
 
 #include "control/messages.h"
@@ -74,6 +74,8 @@ class MeetingDriver {
     std::uint64_t token = 0;
   };
   std::map<int, Offered> offered_;
+
+  std::set<int> gone_;
 
   std::unique_ptr<exchange::Meeting> meeting_;
   int partner_ = -1;
