@@ -12,8 +12,8 @@
 namespace duet::exchange {
 
 /// Staging buffers, one set for a worker's life: `depth` pairs (snapshot, received), each a header and a
-/// block. They are lent to the transport while operations are in flight, so they outlive every meeting (and
-/// are only let go after the transport's context is closed).
+/// block (staging.h). They are lent to the transport while operations are in flight, so they outlive every
+/// meeting. Throws ConfigurationError when depth < 1.
 class Staging;
 std::shared_ptr<Staging> make_staging(const Replica& replica, DType wire, int depth);
 
@@ -21,8 +21,8 @@ struct MeetingPlan {
   std::uint64_t meeting = 0;
   std::uint64_t token = 0;
   MeetingCoefficients coefficients;
-  DType wire = DType::kFloat32;
-  double timeout = 10.0;  ///< seconds without progress until it is broken off
+  DType wire = DType::kFloat32;  ///< as the staging was made for
+  double timeout = 10.0;         ///< seconds without progress until it is broken off
 };
 
 struct MeetingResult {
@@ -32,8 +32,8 @@ struct MeetingResult {
   bool connection_usable =
       true;  ///< false: close it; operations may be in flight, or the streams out of step
   std::size_t blocks_applied = 0;
-  double squared_distance = 0.0;  ///< ‖s − r‖² over the blocks applied
-  std::uint64_t bytes_sent = 0;
+  double squared_distance = 0.0;  ///< ‖s − r‖² over the blocks applied; parameters only
+  std::uint64_t bytes_sent = 0;   ///< headers included, of operations that completed
   std::uint64_t bytes_received = 0;
 };
 
@@ -42,6 +42,19 @@ struct MeetingResult {
 /// time and never waits in there. A block that does not match (length, meeting, index, checksum seeded with
 /// the token) or is not finite ends the meeting and never reaches d or z; blocks that were not reached are
 /// mixed all the same, so that the worker's clock stays one number.
+///
+/// Blocks are applied once, in order. A meeting is complete for this worker when all of its blocks were sent
+/// and all of the peer's applied. When it breaks, the two may differ by the blocks in flight (at most
+/// Staging::depth() of them): a block whose snapshot was sent, but whose counterpart never came, is not
+/// applied here and may be over there. That moves the run's invariant by at most α‖m‖ over those blocks, and
+/// no two workers can do better: the last to send cannot know whether it arrived.
+///
+/// Parameters take part in every meeting; statistics (BufferRole) in those that the token picks, with plain
+/// averaging.
+///
+/// After a meeting that is not complete, close the connection: its operations end then, and their staging
+/// comes back. All calls from the communication thread; replica, connection and Context must outlive the
+/// object.
 class Meeting {
  public:
   Meeting(Replica& replica, transport::Connection& connection, std::shared_ptr<Staging> staging,
@@ -59,7 +72,7 @@ class Meeting {
 
  private:
   class Impl;
-  std::shared_ptr<Impl> impl_;
+  std::unique_ptr<Impl> impl_;
 };
 
 }  // namespace duet::exchange

@@ -5,7 +5,6 @@
 #include <string>
 #include <vector>
 
-#include "exchange/meeting.h"
 #include "exchange/replica.h"
 #include "transport/transport.h"
 
@@ -13,8 +12,8 @@ namespace duet::exchange {
 
 /// The live connections of this worker to its parent and children in the members' tree, for bulk data.
 struct TreeLinks {
-  transport::Connection* parent = nullptr;  ///< null: this worker is the root
-  std::vector<transport::Connection*> children;
+  transport::Connection* parent = nullptr;       ///< null: this worker is the root
+  std::vector<transport::Connection*> children;  ///< sums are added in this order
 };
 
 enum class TreeOperation {
@@ -31,19 +30,29 @@ enum class TreeOperation {
 /// up in place of a sum, whoever passes it on drops the sums beside it, and it comes down to all: that result
 /// stands. The result is written to a copy and becomes x only when it is complete: a broken pass changes
 /// nothing.
+///
+/// Every block carries the attempt, a number that all members must hand in alike and that must not come back
+/// on the same connections, and a checksum. After a complete pass the connections are in step and serve the
+/// next one; after a broken one, close them. Sums are float32, added in the tree's order: the result is the
+/// same to the bit on every worker and in every run of the same tree. Values that are not finite are averaged
+/// like any others (squared_distance() then tells). All calls from the communication thread; replica and
+/// connections must outlive the object.
 class TreePass {
  public:
+  /// timeout: seconds without progress. Throws ConfigurationError when there is no memory for the copy.
   TreePass(Replica& replica, TreeLinks links, TreeOperation operation, std::uint64_t attempt, bool has_result,
            double timeout, double now);
-  ~TreePass();
+  ~TreePass();  ///< operations in flight keep their memory alive; their completions are ignored
   TreePass(const TreePass&) = delete;
   TreePass& operator=(const TreePass&) = delete;
 
   bool advance(double now);  ///< true: over
   bool complete() const;
-  const std::string& error() const;  ///< why not
-  int members() const;               ///< that the average counts
-  /// kAverage: ‖(x + d) − result‖² of this worker, exact.
+  const std::string& error() const;  ///< why not; names the peer
+  /// kAverage, once complete: how many workers the result counts (with has_result somewhere: that earlier
+  /// attempt's). kBroadcast: 0.
+  int members() const;
+  /// kAverage: ‖(x + d) − result‖² of this worker, exact; over the parameters, without statistics.
   double squared_distance() const;
 
  private:

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "duet/buffer.h"
+
+namespace duet::exchange {
+
+/// What a block on the wire belongs to.
+enum class BlockKind : std::uint8_t {
+  kMeeting = 1,  ///< a snapshot, from one worker that meets to the other
+  kTreeUp = 2,   ///< a sum, from child to parent
+  kTreeDown = 3  ///< a result, from parent to child
+};
+
+/// What stands in front of every block on the wire. Fixed layout, little-endian, 64 bytes, so that the
+/// payload behind it keeps its alignment:
+///    0  magic "DUTB"      16  exchange        40  payload bytes
+///    4  version (16 bit)  24  index           48  reserved, zero
+///    6  kind     (8 bit)  28  blocks in all   56  checksum
+///    7  dtype    (8 bit)  32  members
+///                         36  flags
+/// The checksum is XXH3 (64 bit) over the header before it and the payload, seeded with the exchange's token:
+/// it tells mix-ups, stray senders and damaged data, and is no cryptography.
+struct BlockHeader {
+  BlockKind kind = BlockKind::kMeeting;
+  DType dtype = DType::kFloat32;
+  std::uint64_t exchange = 0;  ///< the meeting's id, or the attempt of a tree pass
+  std::uint32_t index = 0;
+  std::uint32_t blocks = 0;   ///< that the sender cuts the replica into
+  std::uint32_t members = 0;  ///< tree: how many workers the payload counts
+  bool result = false;        ///< tree: the payload is the result of an earlier attempt, not a sum
+  std::uint64_t payload_bytes = 0;
+};
+
+inline constexpr std::size_t kBlockHeaderBytes = 64;
+
+/// Writes the header in front of the payload, which begins at block + kBlockHeaderBytes.
+void seal_block(const BlockHeader& header, std::uint64_t token, std::byte* block);
+
+/// Empty: the `bytes` at `block` are a whole, undamaged block that agrees with `expected` in everything but
+/// members and result, which are written to `found`. Else what is wrong, for a message. Reads nothing outside
+/// of `bytes`.
+std::string open_block(const std::byte* block, std::uint64_t bytes, const BlockHeader& expected,
+                       std::uint64_t token, BlockHeader& found);
+
+}  // namespace duet::exchange
