@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# tidy.sh SOURCE BUILD CLANG-TIDY: files that passed are remembered by their content (with that of all headers), so that
+# a second run looks at what changed only.
+set -uo pipefail
+source=$1 build=$2 tidy=$3
+[ -x "$tidy" ] || { echo "skipped: clang-tidy is not installed"; exit 0; }
+cd "$source"
+passed=$build/tidy
+mkdir -p "$passed"
+headers=$(git ls-files -z -- '*.h' .clang-tidy | xargs -0 cat | sha1sum)
+pending=()
+for file in $(git ls-files -- 'sdk/*.cc' 'plugins/*.cc' 'samples/*.cc'); do
+  # A file that includes LibTorch takes a minute and warns about LibTorch.
+  grep -q 'torch/' "$file" && continue
+  grep -q "\"file\": \"$source/$file\"" "$build/compile_commands.json" || continue
+  stamp=$passed/$( (echo "$headers"; cat "$file") | sha1sum | cut -c 1-20)
+  [ -e "$stamp" ] || pending+=("$file:$stamp")
+done
+echo "${#pending[@]} files to look at"
+check() {
+  local file=${1%%:*} stamp=${1#*:}
+  if "$2" -p "$3" --quiet "$file" 2>/dev/null >"$stamp.out"; then
+    rm -f "$stamp.out"
+    touch "$stamp"
+  else
+    cat "$stamp.out"
+    rm -f "$stamp.out"
+    return 1
+  fi
+}
+export -f check
+[ ${#pending[@]} -eq 0 ] || printf '%s\n' "${pending[@]}" | xargs -P "$(nproc)" -I {} bash -c 'check {} "$@"' _ "$tidy" "$build"
