@@ -19,8 +19,8 @@ struct MeetingCoefficients {
   double alpha_tilde_minus_alpha = 0.0;
 };
 
-/// How two workers that meet move towards each other. Stateless and thread-safe; the simulator and the worker share
-/// the same objects.
+/// How two workers that meet move towards each other. Stateless and thread-safe; the simulator and the worker
+/// share the same objects.
 class DUET_API MeetingAlgorithm {
  public:
   virtual ~MeetingAlgorithm();
@@ -33,7 +33,8 @@ class DUET_API MeetingAlgorithm {
 
 /// "a2cid2" (needs the graph's constants) or "adpsgd" (plain pairwise averaging, z ≡ 0).
 /// Throws ConfigurationError for any other name.
-DUET_API std::unique_ptr<MeetingAlgorithm> make_meeting_algorithm(std::string_view name, const Constants& constants);
+DUET_API std::unique_ptr<MeetingAlgorithm> make_meeting_algorithm(std::string_view name,
+                                                                  const Constants& constants);
 
 /// What a StepAlgorithm may do while the trainer waits.
 class DUET_API StepContext {
@@ -41,13 +42,13 @@ class DUET_API StepContext {
   virtual ~StepContext();
   virtual int members() const = 0;  ///< live members, this one included
   virtual double rate() const = 0;  ///< Options::rate
-  /// Replaces every buffer by its mean over the live members, along the members' tree. Waits for them, for at most
-  /// `timeout` seconds; throws TimeoutError or MembershipError.
+  /// Replaces every buffer by its mean over the live members, along the members' tree. Waits for them, for at
+  /// most `timeout` seconds; throws TimeoutError or MembershipError.
   virtual void average(double timeout) = 0;
 };
 
-/// A synchronous algorithm: runs in Worker::step() after the optimizer's update and may wait for peers. No meetings
-/// are held.
+/// A synchronous algorithm: runs in Worker::step() after the optimizer's update and may wait for peers. No
+/// meetings are held.
 class DUET_API StepAlgorithm {
  public:
   virtual ~StepAlgorithm();

@@ -14,24 +14,27 @@ namespace duet {
 
 /// Everything that a Worker can be told. Plain values with their defaults; times in seconds, sizes in bytes.
 struct DUET_API Options {
-  // ---- who am I -------------------------------------------------------------------------------------------------
+  // ---- who am I
+  // -------------------------------------------------------------------------------------------------
   int rank = 0;
   int world_size = 1;
   int local_rank = 0;  ///< index among the workers of this machine
   std::string run_id;  ///< empty: the seed chooses one
 
-  // ---- how we find each other ------------------------------------------------------------------------------------
+  // ---- how we find each other
+  // ------------------------------------------------------------------------------------
   /// "seed://host:port" (rank 0 listens there), "file:DIRECTORY" (one machine or a shared file system), or
   /// "local:NAME" (workers that are threads of one process).
   std::string rendezvous = "seed://127.0.0.1:29650";
   /// Address that control and data sockets listen on. Anything but loopback needs `secret` or `insecure`.
   std::string bind = "127.0.0.1";
-  std::string secret;     ///< shared by the run; encrypts and authenticates control messages (CURVE)
-  bool insecure = false;  ///< allow non-loopback without a secret
+  std::string secret;          ///< shared by the run; encrypts and authenticates control messages (CURVE)
+  bool insecure = false;       ///< allow non-loopback without a secret
   double seed_timeout = 60.0;  ///< until the seed (or directory) answers at all
   double join_timeout = 60.0;  ///< from then until all world_size workers are there
 
-  // ---- the algorithm ---------------------------------------------------------------------------------------------
+  // ---- the algorithm
+  // ---------------------------------------------------------------------------------------------
   std::string algorithm = "a2cid2";  ///< a2cid2, adpsgd, allreduce
   std::string graph = "ring";        ///< Topology::make()
   std::optional<Topology> topology;  ///< wins over `graph`
@@ -40,30 +43,39 @@ struct DUET_API Options {
   std::string pairing = "holdoff";   ///< holdoff, fifo, target
   /// Budget per step: drawn from Poisson(λ_i), or exactly λ_i.
   bool deterministic_budget = false;
-  /// Always has budget, whatever the trainer does: pure gossip. A "step" is then the mean interval between meetings.
+  /// Always has budget from its first step() on, whatever the trainer does: pure gossip. A "step" is then the
+  /// mean interval between meetings.
   bool unlimited_budget = false;
+  /// Every worker keeps its own parameters at the start (all restored from their checkpoints, say) instead of
+  /// taking rank 0's.
+  bool keep_start = false;
   std::uint64_t seed = 0;
 
-  // ---- the exchange ----------------------------------------------------------------------------------------------
-  std::string transport = "libfabric";    ///< NAME[:provider]: inproc, libfabric, libfabric:tcp, …
-  std::vector<std::string> plugin_path;   ///< searched first; then DUET_PLUGIN_PATH, then beside libduet.so
+  // ---- the exchange
+  // ----------------------------------------------------------------------------------------------
+  std::string transport = "libfabric";   ///< NAME[:provider]: inproc, libfabric, libfabric:tcp, …
+  std::vector<std::string> plugin_path;  ///< searched first; then DUET_PLUGIN_PATH, then beside libduet.so
   /// Faults to inject into the transport, for tests: "delay=0.002,drop=0.01" (docs/testing.md). Empty: none.
   std::string faults;
-  DType wire = DType::kFloat32;           ///< element type on the wire
-  std::size_t block_bytes = 1u << 20;     ///< of x per block; larger: fewer messages, longer waits for the gate
-  int blocks_in_flight = 4;               ///< staging memory is twice this many blocks
-  double meeting_timeout = 10.0;          ///< a meeting without progress for this long is broken off
+  DType wire = DType::kFloat32;        ///< element type on the wire
+  std::size_t block_bytes = 1u << 20;  ///< of x per block; larger: fewer messages, longer waits for the gate
+  int blocks_in_flight = 4;            ///< staging memory is twice this many blocks
+  double meeting_timeout = 10.0;       ///< a meeting without progress for this long is broken off
   double connect_timeout = 5.0;
 
-  // ---- the end ---------------------------------------------------------------------------------------------------
+  // ---- the end
+  // ---------------------------------------------------------------------------------------------------
   std::uint64_t sample_goal = 0;  ///< done() when the run's samples reach it; 0: the embedder decides
   double finish_timeout = 60.0;   ///< how long finish() waits for the others to finish training
-  double average_timeout = 30.0;  ///< one attempt at the final average (and any other tree pass) without progress
+  double average_timeout =
+      30.0;  ///< one attempt at the final average (and any other tree pass) without progress
 
-  // ---- liveness and telemetry ------------------------------------------------------------------------------------
+  // ---- liveness and telemetry
+  // ------------------------------------------------------------------------------------
   double heartbeat_interval = 1.0;
-  double gone_after = 5.0;         ///< silence after which a member is gone
-  double telemetry_interval = 0.2; ///< consensus distance is estimated at common wall-clock multiples of this; 0: off
+  double gone_after = 5.0;  ///< silence after which a member is gone
+  double telemetry_interval =
+      0.2;  ///< consensus distance is estimated at common wall-clock multiples of this; 0: off
 
   /// One line of the settings' origin: "world_size = 8 (torchrun: WORLD_SIZE)".
   struct Source {
@@ -71,9 +83,9 @@ struct DUET_API Options {
   };
   std::vector<Source> sources;
 
-  /// Rank, size and rendezvous from the launcher (DUET_* > torchrun > Open MPI > PMIx/PMI > Slurm > Kubernetes Indexed
-  /// Job > one process), everything else from DUET_<NAME IN CAPITALS> where set. Throws ConfigurationError that names
-  /// the variable.
+  /// Rank, size and rendezvous from the launcher (DUET_* > torchrun > Open MPI > PMIx/PMI > Slurm >
+  /// Kubernetes Indexed Job > one process), everything else from DUET_<NAME IN CAPITALS> where set. Throws
+  /// ConfigurationError that names the variable.
   static Options from_environment();
 
   /// Throws ConfigurationError on the first value that cannot be. Called by Worker.

@@ -7,16 +7,18 @@
 
 namespace duet {
 
-/// The run as every worker knows it: sums over the members' tree at one common wall-clock tick (docs/concepts.md).
+/// The run as every worker knows it: sums over the members' tree at one common wall-clock tick
+/// (docs/concepts.md).
 struct RunStatus {
   std::uint64_t tick = 0;  ///< wall-clock time of the tick = tick × telemetry_interval; 0: no tick yet
   int members = 0;         ///< that this tick counts
-  /// √(mean over workers of ‖x_i − x̄‖²) of positions x + d, estimated from sketches (relative error about 4 %).
+  /// √(mean over workers of ‖x_i − x̄‖²) of positions x + d, estimated from sketches (relative error about 4
+  /// %).
   double consensus_distance = 0.0;
-  double loss = 0.0;            ///< mean over the workers that reported one; NaN when none did
-  std::uint64_t steps = 0;      ///< of all workers
+  double loss = 0.0;        ///< mean over the workers that reported one; NaN when none did
+  std::uint64_t steps = 0;  ///< of all workers
   std::uint64_t samples = 0;
-  std::uint64_t meetings = 0;   ///< each counted once
+  std::uint64_t meetings = 0;     ///< each counted once
   double distance_to_mean = 0.0;  ///< this worker's ‖x_i − x̄‖, from the same sketches
 };
 
@@ -40,8 +42,8 @@ struct WorkerStatistics {
   std::uint64_t shed_meetings = 0;    ///< budget that could not be spent in time
   std::uint64_t rejected_blocks = 0;  ///< wrong length, checksum or a non-finite value: never applied
   std::uint64_t broken_ticks = 0;
-  double wait_seconds = 0.0;   ///< had budget, but no partner
-  double gate_seconds = 0.0;   ///< trainer waited for the gate
+  double wait_seconds = 0.0;  ///< had budget, but no partner
+  double gate_seconds = 0.0;  ///< trainer waited for the gate
   std::vector<EdgeStatistics> edges;
 };
 
@@ -56,8 +58,8 @@ struct MeetingEvent {
 
 /// What finish() came to.
 struct FinishResult {
-  std::vector<int> members;  ///< whose parameters are in the average, ascending
-  std::vector<int> lost;     ///< ranks that were lost on the way
+  std::vector<int> members;         ///< whose parameters are in the average, ascending
+  std::vector<int> lost;            ///< ranks that were lost on the way
   double consensus_distance = 0.0;  ///< before the average, exact; over the members
   double distance_to_mean = 0.0;    ///< this worker's, exact
   bool lowest = false;              ///< this is the lowest surviving rank: the one that writes reports

@@ -15,12 +15,13 @@ struct TransportCandidate {
   std::string abi;      ///< "1.0"; empty when it could not be loaded
   bool loaded = false;
   bool viable = false;
-  std::string reason;   ///< why not, or what would be used
+  std::string reason;  ///< why not, or what would be used
   std::vector<std::string> capabilities;
 };
 
-/// All transports that can be found, in search order: `plugin_path`, DUET_PLUGIN_PATH, beside libduet.so. Loads each
-/// one. Thread-safe.
-DUET_API std::vector<TransportCandidate> discover_transports(const std::vector<std::string>& plugin_path = {});
+/// All transports that can be found, in search order: `plugin_path`, DUET_PLUGIN_PATH, beside libduet.so.
+/// Loads each one. Thread-safe.
+DUET_API std::vector<TransportCandidate> discover_transports(
+    const std::vector<std::string>& plugin_path = {});
 
 }  // namespace duet

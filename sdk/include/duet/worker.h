@@ -16,25 +16,28 @@
 
 namespace duet {
 
-/// A member of a decentralised run: one replica of the parameters, trained here, averaged with its neighbours' in the
-/// background (A²CiD², arXiv 2306.08289, algorithm 1; docs/concepts.md gives the form implemented here).
+/// A member of a decentralised run: one replica of the parameters, trained here, averaged with its
+/// neighbours' in the background (A²CiD², arXiv 2306.08289, algorithm 1; docs/concepts.md gives the form
+/// implemented here).
 ///
-/// Threads: all public functions are for the trainer's thread, except where noted. A communication thread of its own
-/// does everything else; it reads the parameters only behind the gate, and the trainer alone writes them, in step(),
-/// edit() and finish(). The trainer never waits for a peer (but in the constructor, finish() and with synchronous
-/// algorithms, each with a deadline).
+/// Threads: all public functions are for the trainer's thread, except where noted. A communication thread of
+/// its own does everything else; it reads the parameters only behind the gate, and the trainer alone writes
+/// them, in step(), edit() and finish(). The trainer never waits for a peer (but in the constructor, finish()
+/// and with synchronous algorithms, each with a deadline).
 class DUET_API Worker {
  public:
-  /// Joins the run and returns when every buffer holds rank 0's parameters. With world_size 1: at once, and step()
-  /// is then just the update. Throws ConfigurationError, TransportError, MembershipError or TimeoutError.
+  /// Joins the run and returns when every buffer holds rank 0's parameters (but see Options::keep_start).
+  /// With world_size 1: at once, and step() is then just the update. Throws ConfigurationError,
+  /// TransportError, MembershipError or TimeoutError.
   Worker(Options options, std::vector<Buffer> buffers);
   /// Leaves without averaging (unless finish() was called). Takes at most about a second.
   ~Worker();
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
-  /// Takes delivery of the pending correction (x += d, d = 0), then runs `update`, both behind the gate, and adds to
-  /// the meeting budget. `samples`: how many this update is worth. Whatever `update` throws passes through.
+  /// Takes delivery of the pending correction (x += d, d = 0), then runs `update`, both behind the gate, and
+  /// adds to the meeting budget. `samples`: how many this update is worth. Whatever `update` throws passes
+  /// through.
   void step(const std::function<void()>& update, std::uint64_t samples = 1);
   /// Runs `change`, which writes the parameters outside of step() (loading a state, an average copied back).
   void edit(const std::function<void()>& change);
@@ -44,24 +47,26 @@ class DUET_API Worker {
   /// The latest loss, for RunStatus::loss. Thread-safe.
   void report_loss(double loss);
 
-  /// Ends training: goes on meeting until every live member has finished (or finish_timeout), then replaces the
-  /// parameters by the exact mean over the members, Σ(x + d + ½z)/n. Throws TimeoutError when nobody can be reached.
+  /// Ends training: goes on meeting until every live member has finished (or finish_timeout), then replaces
+  /// the parameters by the exact mean over the members, Σ(x + d + ½z)/n. Throws TimeoutError when nobody can
+  /// be reached.
   FinishResult finish();
 
-  /// Everyone hands in a text; the lowest live rank gets all that arrive within `timeout` seconds, by rank; the
-  /// others get an empty map. Call it on every worker, in the same order.
+  /// Everyone hands in a text; the lowest live rank gets all that arrive within `timeout` seconds, by rank;
+  /// the others get an empty map. Call it on every worker, in the same order.
   std::map<int, std::string> gather(const std::string& text, double timeout = 10.0);
 
-  /// Called in the communication thread after every meeting; must be quick. Set it before the first step(). Inside,
-  /// sketch() may be called.
+  /// Called in the communication thread after every meeting; must be quick. An empty one ends it: when
+  /// on_meeting() returns, the old one is not running and will not be called again.
   void on_meeting(std::function<void(const MeetingEvent&)> observer);
-  /// The random projection (count sketch, 1,024 numbers) of the current position x + d. Callable in on_meeting()
-  /// only.
+  /// The random projection (count sketch, 1,024 numbers) of the current position x + d, the same for all
+  /// workers: the distance of two sketches estimates the distance of the positions. For the trainer's thread
+  /// (not inside step()) and for the observer of on_meeting().
   std::vector<double> sketch();
 
-  RunStatus status() const;            ///< thread-safe
-  WorkerStatistics statistics() const; ///< thread-safe
-  std::vector<int> lost() const;       ///< ranks known to be gone; thread-safe
+  RunStatus status() const;             ///< thread-safe
+  WorkerStatistics statistics() const;  ///< thread-safe
+  std::vector<int> lost() const;        ///< ranks known to be gone; thread-safe
 
   const Options& options() const;
   const Topology& topology() const;

@@ -13,6 +13,7 @@
 #include <system_error>
 
 #include "support/log.h"
+#include "transport/fault_injection.h"
 #include "transport/inproc.h"
 #include "transport/services.h"
 
@@ -328,8 +329,7 @@ std::shared_ptr<const Transport> load_transport(const std::string& name,
   auto transport = name == "inproc"                      ? built_in()
                    : name.find('/') != std::string::npos ? load_file(name)
                                                          : load_named(name, plugin_path);
-  if (!faults.empty()) throw ConfigurationError("faults cannot be injected in this build");
-  return transport;
+  return faults.empty() ? transport : inject_faults(std::move(transport), parse_faults(faults));
 }
 
 }  // namespace duet::transport

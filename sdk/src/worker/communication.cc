@@ -72,10 +72,15 @@ void Communication::post(Request request) {
   shared_.wake_up.wake();
 }
 
-std::future<void> Communication::start() {
+std::future<void> Communication::start(bool keep) {
   auto promise = std::make_shared<std::promise<void>>();
   auto future = promise->get_future();
-  post([this, promise](double now) {
+  post([this, promise, keep](double now) {
+    if (keep) {
+      started_ = true;
+      promise->set_value();
+      return;
+    }
     tree_promise_ = std::move(*promise);
     tree_request_ = true;
     starting_ = true;
@@ -217,7 +222,8 @@ bool Communication::turn(double now) {
 
   liveness_.advance(now);
   on_members_changed(now);
-  if (meetings_ != nullptr && started_) {
+  open_meetings(now);
+  if (open_) {
     more |= meetings_->advance(now);
     liveness_.set_meetings(meetings_->meetings());
     ticks_.set_meetings(meetings_->meetings());
@@ -230,6 +236,16 @@ bool Communication::turn(double now) {
   ticks_.pause(!started_ || runner_.state() == TreeRunner::State::kRunning);
   more |= ticks_.advance(now);
   return more;
+}
+
+void Communication::open_meetings(double now) {
+  if (open_ || !started_ || meetings_ == nullptr) return;
+  // Without a budget to wait for, the first step says that the embedder is ready.
+  if (options_.unlimited_budget && shared_.steps.load() == 0) return;
+  open_ = true;
+  meetings_->open(now);
+  for (auto& letter : std::exchange(early_, {}))
+    dispatch(now, std::move(letter));
 }
 
 void Communication::advance_tree_requests(double now) {
@@ -282,7 +298,7 @@ void Communication::dispatch(double now, Postbox::Letter letter) {
                  [&](const control::Heartbeat& body) { liveness_.on_heartbeat(now, from, body); },
                  [&](const control::Pair& body) {
                    if (meetings_ == nullptr) return;
-                   if (started_) {
+                   if (open_) {
                      meetings_->on_message(now, from, body);
                    } else {
                      early_.push_back(letter);
@@ -300,7 +316,7 @@ void Communication::dispatch(double now, Postbox::Letter letter) {
 void Communication::sleep(double now) {
   double deadline = std::min({liveness_.next_deadline(), ticks_.next_deadline(now),
                               finisher_.next_deadline(now), gatherer_.next_deadline()});
-  if (meetings_ != nullptr && started_) deadline = std::min(deadline, meetings_->next_deadline(now));
+  if (open_) deadline = std::min(deadline, meetings_->next_deadline(now));
   if (tree_request_) deadline = std::min(deadline, runner_.next_deadline(now));
   double seconds = std::clamp(deadline - now, 0.0, 1.0);
 
@@ -314,7 +330,7 @@ void Communication::sleep(double now) {
   }
 
   shared_.wake_up.falling_asleep();
-  bool news = meetings_ != nullptr && started_ && meetings_->behind();
+  bool news = meetings_ != nullptr && meetings_->behind();
   {
     const std::lock_guard lock(mutex_);
     news = news || !requests_.empty() || stopping_;

@@ -48,10 +48,10 @@ class Communication {
                 std::unique_ptr<MeetingAlgorithm> algorithm, exchange::Replica& replica, Shared& shared);
   ~Communication();
 
-  /// Takes part in the broadcast of rank 0's parameters; meetings begin when it is complete. The trainer must
-  /// not touch the parameters until the future is ready (the same for average() and the last part of
-  /// finish()).
-  std::future<void> start();
+  /// Takes part in the broadcast of rank 0's parameters (keep: everyone keeps its own); meetings begin when
+  /// it is complete. The trainer must not touch the parameters until the future is ready (the same for
+  /// average() and the last part of finish()).
+  std::future<void> start(bool keep);
   std::future<void> average(double timeout);
   std::future<FinishResult> finish();
   std::future<std::map<int, std::string>> gather(std::string text, double timeout);
@@ -60,6 +60,7 @@ class Communication {
 
   /// In the communication thread, from within the observer.
   std::vector<double> sketch();
+  bool is_this_thread() const { return std::this_thread::get_id() == thread_.get_id(); }
   /// Live members, as of the last change.
   int live_members() const { return live_members_.load(std::memory_order_relaxed); }
 
@@ -73,6 +74,7 @@ class Communication {
   void dispatch(double now, Postbox::Letter letter);
   void on_members_changed(double now);
   void advance_tree_requests(double now);
+  void open_meetings(double now);
   void fail(const std::string& why);
 
   const Options& options_;
@@ -97,8 +99,9 @@ class Communication {
   std::promise<void> tree_promise_;
   bool tree_request_ = false;
   bool starting_ = false;
-  bool started_ = false;
-  /// Pairing messages that came before the start was complete here.
+  bool started_ = false;  ///< the start is complete
+  bool open_ = false;     ///< and meetings are held
+  /// Pairing messages that came before.
   std::vector<Postbox::Letter> early_;
   std::uint64_t tree_version_ = 0;
   std::atomic<int> live_members_{0};

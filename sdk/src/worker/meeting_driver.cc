@@ -53,11 +53,16 @@ MeetingDriver::MeetingDriver(exchange::Replica& replica, const Options& options,
   for (const auto& neighbour : topology.neighbours(options.rank)) {
     edges_[neighbour.worker].peer = neighbour.worker;
     edges_[neighbour.worker].target_rate = neighbour.rate;
-    pairing_.on_peer_up(now, neighbour.worker);
   }
 }
 
 MeetingDriver::~MeetingDriver() = default;
+
+void MeetingDriver::open(double now) {
+  for (const auto& [peer, edge] : edges_)
+    pairing_.on_peer_up(now, peer);
+  act(now);
+}
 
 void MeetingDriver::on_message(double now, int from, const control::Pair& pair) {
   if (!edges_.contains(from)) return;  // no neighbour of ours
@@ -70,6 +75,7 @@ void MeetingDriver::on_message(double now, int from, const control::Pair& pair) 
 
 void MeetingDriver::on_gone(double now, int peer) {
   if (!edges_.contains(peer)) return;
+  gone_.insert(peer);
   if (meeting_ != nullptr && partner_ == peer) {
     meeting_->abort("the peer is gone");
     if (meeting_->advance(now)) end(now);

@@ -4,7 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <optional>
+#include <set>
 #include <vector>
 
 #include "control/messages.h"
@@ -31,6 +31,8 @@ class MeetingDriver {
                 const membership::Roster& roster, Shared& shared, double now);
   ~MeetingDriver();
 
+  /// Meetings may begin.
+  void open(double now);
   void on_message(double now, int from, const control::Pair& pair);
   void on_gone(double now, int peer);
   void set_observer(std::function<void(const MeetingEvent&)> observer) { observer_ = std::move(observer); }
@@ -72,6 +74,8 @@ class MeetingDriver {
     std::uint64_t token = 0;
   };
   std::map<int, Offered> offered_;
+
+  std::set<int> gone_;
 
   std::unique_ptr<exchange::Meeting> meeting_;
   int partner_ = -1;

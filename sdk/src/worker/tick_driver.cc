@@ -24,13 +24,16 @@ std::uint64_t sketch_seed(const Options& options) {
   return options.seed ^ 0x5ce7c4a11dea1ULL;
 }
 
+void sketch_block(const exchange::Block& block, telemetry::Sketcher& sketcher) {
+  sketcher.add(block.x, block.d, block.offset, block.count);
+}
+
 bool sketch_position(exchange::Replica& replica, telemetry::Sketcher& sketcher, std::size_t& next_block,
                      std::size_t block_limit, double patience) {
   const std::size_t end = std::min(replica.block_count(), next_block + block_limit);
   for (; next_block < end; ++next_block) {
     if (!replica.gate().enter_communication(patience)) return false;
-    const exchange::Block& block = replica.block(next_block);
-    sketcher.add(block.x, block.d, block.offset, block.count);
+    sketch_block(replica.block(next_block), sketcher);
     replica.gate().leave_communication();
   }
   return true;

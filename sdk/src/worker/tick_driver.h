@@ -49,6 +49,9 @@ class TickDriver {
   std::size_t next_block_ = 0;
 };
 
+/// Adds one block's position to a sketch; behind the gate. Statistics are no part of the position.
+void sketch_block(const exchange::Block& block, telemetry::Sketcher& sketcher);
+
 /// The sketch of the replica's position x + d, block by block behind the gate, which it waits for (at most
 /// `patience` seconds a block). False: the trainer did not let go of the gate.
 bool sketch_position(exchange::Replica& replica, telemetry::Sketcher& sketcher, std::size_t& next_block,

@@ -14,6 +14,7 @@
 #include "worker/communication.h"
 #include "worker/join.h"
 #include "worker/shared.h"
+#include "worker/tick_driver.h"
 
 namespace duet {
 namespace {
@@ -75,7 +76,7 @@ class Worker::Impl : public StepContext {
     replica.emplace(std::move(buffers), momentum, options.block_bytes);
     communication = std::make_unique<worker::Communication>(std::move(joined), options, topology,
                                                             std::move(algorithm), *replica, shared);
-    communication->start().get();
+    communication->start(options.keep_start).get();
   }
 
   // ---- StepContext
@@ -180,9 +181,14 @@ void Worker::on_meeting(std::function<void(const MeetingEvent&)> observer) {
 }
 
 std::vector<double> Worker::sketch() {
-  if (impl_->communication == nullptr)
-    throw Error("Worker::sketch(): callable in the observer of on_meeting() only");
-  return impl_->communication->sketch();
+  Impl& impl = *impl_;
+  if (impl.communication != nullptr && impl.communication->is_this_thread())
+    return impl.communication->sketch();
+  telemetry::Sketcher sketcher(worker::sketch_seed(impl.options));
+  const TrainerInside inside(impl.replica->gate(), impl.shared.gate_seconds);
+  for (std::size_t i = 0; i < impl.replica->block_count(); ++i)
+    worker::sketch_block(impl.replica->block(i), sketcher);
+  return sketcher.values();
 }
 
 RunStatus Worker::status() const {

@@ -1,0 +1,209 @@
+// Pure gossip: the dynamics without gradients. Every worker starts from its own random vector and meets its
+// neighbours as fast as it can, until the squared consensus distance has fallen by --reduction. Each worker
+// writes down the sketch of its position after every meeting; the lowest rank evaluates all the logs and
+// prints JSON.
+//
+//   duet-run -n 16 duet-gossip --graph ring     16 processes
+//   duet-gossip --workers 16 --graph ring       16 pairs of threads in one process
+
+#include <duet/duet.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <exception>
+#include <fstream>
+#include <iostream>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <random>
+#include <thread>
+#include <vector>
+
+#include "evaluation.h"
+#include "meeting_log.h"
+
+namespace {
+
+struct Settings {
+  duet::Options options;
+  int threads = 0;  // workers in this process; 0: one, in a run that a launcher started
+  double reduction = 1e6;
+  std::size_t elements = 100000;
+  std::uint64_t max_meetings = 3000;
+  std::string report;
+};
+
+double wall_seconds() {
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+void write_report(const Settings& settings, const duet::Worker& worker, const std::vector<MeetingLog>& logs) {
+  const GossipResult result = evaluate(logs, settings.reduction);
+  nlohmann::json json;
+  json["algorithm"] = worker.options().algorithm;
+  json["graph"] = worker.topology().name();
+  json["pairing"] = worker.options().pairing;
+  json["workers"] = worker.world_size();
+  json["transport"] = worker.options().transport;
+  json["reduction"] = settings.reduction;
+  json["elements"] = settings.elements;
+  json["seed"] = worker.options().seed;
+  json["meetings_per_worker"] =
+      result.meetings_per_worker ? nlohmann::json(*result.meetings_per_worker) : nlohmann::json(nullptr);
+  json["seconds"] = result.seconds ? nlohmann::json(*result.seconds) : nlohmann::json(nullptr);
+  json["start_distance"] = result.start_distance;
+  json["end_distance"] = result.end_distance;
+  json["edges"] = nlohmann::json::array();
+  for (const auto& edge : worker.topology().edges()) {
+    const auto found = result.edges.find({edge.a, edge.b});
+    json["edges"].push_back(
+        {{"a", edge.a}, {"b", edge.b}, {"meetings", found == result.edges.end() ? 0 : found->second}});
+  }
+  const std::string text = json.dump(2);
+  std::cout << text << std::endl;
+  if (settings.report.empty()) return;
+  const std::string temporary = settings.report + ".tmp";
+  std::ofstream file(temporary);
+  file << text << "\n";
+  file.close();
+  if (!file || std::rename(temporary.c_str(), settings.report.c_str()) != 0) {
+    throw duet::Error("cannot write the report to " + settings.report);
+  }
+}
+
+/// One worker, from joining to the report. Returns the exit code.
+int gossip(const Settings& settings, const duet::Options& options) {
+  std::vector<float> x(settings.elements);
+  std::mt19937_64 random(options.seed * 1000003 + static_cast<std::uint64_t>(options.rank));
+  std::normal_distribution<float> normal;
+  for (auto& value : x)
+    value = normal(random);
+
+  MeetingLog log;    // the observer's until finish() returns
+  std::mutex mutex;  // guards log
+  duet::Worker worker(options, {duet::Buffer{x.data(), x.size(), duet::DType::kFloat32, "x"}});
+  const auto write_down = [&](int peer) {
+    const auto sketch = worker.sketch();
+    const std::lock_guard lock(mutex);
+    if (log.entries.size() <= settings.max_meetings) {
+      log.entries.push_back({wall_seconds(), peer, {sketch.begin(), sketch.end()}});
+    }
+  };
+  write_down(-1);
+  worker.on_meeting([&](const duet::MeetingEvent& event) { write_down(event.peer); });
+
+  // From here on it meets; this thread only watches. The start is known: n standard normal vectors.
+  worker.step([] {});
+  const double n = worker.world_size();
+  const double start = static_cast<double>(settings.elements) * (1.0 - 1.0 / n);
+  // The estimate is good to a few per cent: go on well past the goal, the logs say when it was reached.
+  const double goal = 0.25 * start / settings.reduction;
+  for (;;) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    const auto status = worker.status();
+    if (status.tick > 0 && std::pow(status.consensus_distance, 2) < goal) break;
+    if (worker.statistics().meetings >= settings.max_meetings) break;
+    if (!worker.lost().empty()) break;  // without all logs there is nothing to evaluate
+  }
+  const duet::FinishResult result = worker.finish();
+  worker.on_meeting({});
+
+  const auto parts = worker.gather(log.pack(), 60.0);
+  if (!result.lowest) return result.exit_code;
+  if (parts.size() != static_cast<std::size_t>(worker.world_size())) {
+    std::fprintf(stderr, "duet-gossip: only %zu of %d workers handed in their logs\n", parts.size(),
+                 worker.world_size());
+    return result.exit_code != 0 ? result.exit_code : 1;
+  }
+  std::vector<MeetingLog> logs;
+  for (const auto& [rank, bytes] : parts)
+    logs.push_back(MeetingLog::unpack(bytes));
+  write_report(settings, worker, logs);
+  return result.exit_code;
+}
+
+/// All workers as threads of this process.
+int gossip_in_process(const Settings& settings) {
+  const int count = settings.threads;
+  std::vector<int> codes(static_cast<std::size_t>(count), 1);
+  std::vector<std::thread> threads;
+  for (int rank = 0; rank < count; ++rank) {
+    threads.emplace_back([&, rank] {
+      try {
+        duet::Options options = settings.options;
+        options.rank = rank;
+        options.local_rank = rank;
+        options.world_size = count;
+        options.rendezvous = "local:gossip-" + std::to_string(::getpid());
+        codes[static_cast<std::size_t>(rank)] = gossip(settings, options);
+      } catch (const std::exception& error) {
+        std::fprintf(stderr, "duet-gossip: rank %d: %s\n", rank, error.what());
+      }
+    });
+  }
+  for (auto& thread : threads)
+    thread.join();
+  return *std::max_element(codes.begin(), codes.end());
+}
+
+Settings parse(int argc, char** argv) {
+  Settings settings;
+  settings.options = duet::Options::from_environment();
+  duet::Options& options = settings.options;
+  options.unlimited_budget = true;
+  options.keep_start = true;
+  options.telemetry_interval = 0.1;
+
+  CLI::App app{"Pure gossip: how many meetings until the workers agree?"};
+  app.add_option("--algorithm", options.algorithm, "a2cid2 or adpsgd")->capture_default_str();
+  app.add_option("--graph", options.graph, "ring, complete, exponential, torus:4x4, file:PATH, ...")
+      ->capture_default_str();
+  app.add_option("--pairing", options.pairing, "holdoff, fifo or target")->capture_default_str();
+  app.add_option("--clock", options.clock, "adaptive, wall or meetings")->capture_default_str();
+  app.add_option("--reduction", settings.reduction,
+                 "factor by which the squared consensus distance is to fall")
+      ->capture_default_str();
+  app.add_option("--elements", settings.elements, "length of each worker's vector")->capture_default_str();
+  app.add_option("--max-meetings", settings.max_meetings, "of each worker, then it gives up")
+      ->capture_default_str();
+  app.add_option("--seed", options.seed, "of the random vectors")->capture_default_str();
+  auto* transport = app.add_option("--transport", options.transport, "inproc, libfabric[:provider]");
+  app.add_option("--faults", options.faults, "faults to inject, e.g. delay=0.005 for a slow network");
+  app.add_option("--report", settings.report, "write the JSON there, too");
+  app.add_option("--workers", settings.threads, "run so many workers as threads of this process");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    const int code = app.exit(error);
+    std::exit(code == 0 ? 0 : 2);
+  }
+  if (settings.threads > 0 && transport->empty()) options.transport = "inproc";
+
+  const int workers = settings.threads > 0 ? settings.threads : options.world_size;
+  if (workers < 2) {
+    throw duet::ConfigurationError(
+        "one worker has nobody to meet: start me under 'duet-run -n 16', or with --workers 16");
+  }
+  if (duet::algorithm_kind(options.algorithm) != duet::AlgorithmKind::kMeeting) {
+    throw duet::ConfigurationError("--algorithm " + options.algorithm +
+                                   " holds no meetings: use a2cid2 or adpsgd");
+  }
+  if (!(settings.reduction > 1.0)) throw duet::ConfigurationError("--reduction must be greater than 1");
+  if (settings.elements < 1) throw duet::ConfigurationError("--elements must be at least 1");
+  if (settings.max_meetings < 1) throw duet::ConfigurationError("--max-meetings must be at least 1");
+  return settings;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+  const Settings settings = parse(argc, argv);
+  return settings.threads > 0 ? gossip_in_process(settings) : gossip(settings, settings.options);
+} catch (const std::exception& error) {
+  std::fprintf(stderr, "duet-gossip: %s\n", error.what());
+  return 2;
+}

@@ -1,0 +1,149 @@
+#include "telemetry/sketch.h"
+
+#include <algorithm>
+
+// Compiled once per SIMD target, chosen at run time: see dynamics/passes.cc.
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "telemetry/sketch.cc"
+#include "hwy/foreach_target.h"  // IWYU pragma: keep
+#include "hwy/highway.h"
+
+// What does not depend on the target, also when this file is included again.
+#ifndef DUET_TELEMETRY_SKETCH_ROW
+#define DUET_TELEMETRY_SKETCH_ROW
+namespace duet::telemetry {
+namespace {
+
+constexpr std::size_t kGroups = 2;  // of a row: as many as sign bits in a word
+constexpr std::size_t kStepsPerGroup = 32;
+static_assert(kGroups * kStepsPerGroup * Sketcher::kStep == kSketchSize);
+
+// SplitMix64's output function (Steele, Lea, Flood, 2014).
+inline std::uint64_t mix_bits(std::uint64_t value) {
+  value = (value ^ (value >> 30)) * 0xBF58476D1CE4E5B9ULL;
+  value = (value ^ (value >> 27)) * 0x94D049BB133111EBULL;
+  return value ^ (value >> 31);
+}
+
+// The randomness of one row, the same on every target: element `column` has the sign bit number 31 − (step in
+// its group) of word signs[group][column % kStep], and goes to place (column + rotation) % kSketchSize.
+struct Row {
+  Row(std::uint64_t key, std::uint64_t index) {
+    constexpr std::uint64_t kDraws = kGroups * Sketcher::kStep / 2 + 1;
+    std::uint64_t state = key + index * kDraws * kIncrement;
+    for (auto& group : signs) {
+      for (std::size_t lane = 0; lane < Sketcher::kStep; lane += 2) {
+        const std::uint64_t bits = mix_bits(state += kIncrement);
+        group[lane] = static_cast<std::uint32_t>(bits);
+        group[lane + 1] = static_cast<std::uint32_t>(bits >> 32);
+      }
+    }
+    rotation = mix_bits(state += kIncrement) % kSketchSize;
+  }
+
+  static constexpr std::uint64_t kIncrement = 0x9E3779B97F4A7C15ULL;
+  alignas(64) std::uint32_t signs[kGroups][Sketcher::kStep];
+  std::size_t rotation;
+};
+
+}  // namespace
+}  // namespace duet::telemetry
+#endif  // DUET_TELEMETRY_SKETCH_ROW
+
+HWY_BEFORE_NAMESPACE();
+namespace duet::telemetry::HWY_NAMESPACE {
+namespace {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+// Adds the elements that D has lanes for, beginning with lane `lane` of a step.
+template <class D>
+HWY_INLINE void add_lanes(D, const float* x, const float* d, const std::uint32_t* signs, std::size_t step,
+                          std::size_t lane, double* sums) {
+  const D wide;
+  const hn::Rebind<float, D> narrow;
+  const hn::Rebind<std::uint32_t, D> bits;
+  auto value = hn::LoadU(narrow, x);
+  if (d != nullptr) value = hn::Add(value, hn::LoadU(narrow, d));
+  const auto word = hn::ShiftLeftSame(hn::LoadU(bits, signs + lane), static_cast<int>(step));
+  const auto sign = hn::And(word, hn::Set(bits, 0x80000000U));
+  const auto turned = hn::BitCast(narrow, hn::Xor(hn::BitCast(bits, value), sign));
+  hn::StoreU(hn::Add(hn::LoadU(wide, sums + lane), hn::PromoteTo(wide, turned)), wide, sums + lane);
+}
+
+template <bool kSum>
+HWY_INLINE void add_range(std::uint64_t key, const float* x, const float* d, std::size_t offset,
+                          std::size_t count, double* sums) {
+  const hn::CappedTag<double, Sketcher::kStep> full;
+  const hn::CappedTag<double, 1> single;
+  const std::size_t lanes = hn::Lanes(full);
+  std::size_t done = 0;
+  while (done < count) {
+    const std::size_t column = (offset + done) % kSketchSize;
+    const std::size_t end = std::min(count - done, kSketchSize - column) + column;
+    const Row row(key, (offset + done) / kSketchSize);
+    const float* const row_x = x + done;
+    const float* const row_d = kSum ? d + done : nullptr;
+    for (std::size_t at = column; at < end;) {
+      const std::size_t group = at / (kStepsPerGroup * Sketcher::kStep);
+      const std::size_t step = at / Sketcher::kStep % kStepsPerGroup;
+      const std::size_t first = at - at % Sketcher::kStep;
+      double* const place = sums + (first + row.rotation) % kSketchSize;
+      const std::size_t stop = std::min(end, first + Sketcher::kStep);
+      if (stop - at == Sketcher::kStep) {
+        for (std::size_t lane = 0; lane < Sketcher::kStep; lane += lanes) {
+          const std::size_t i = at - column + lane;
+          add_lanes(full, row_x + i, kSum ? row_d + i : nullptr, row.signs[group], step, lane, place);
+        }
+      } else {
+        for (std::size_t c = at; c < stop; ++c) {
+          const std::size_t i = c - column;
+          add_lanes(single, row_x + i, kSum ? row_d + i : nullptr, row.signs[group], step, c - first, place);
+        }
+      }
+      at = stop;
+    }
+    done += end - column;
+  }
+}
+
+void sketch_pass(std::uint64_t key, const float* x, const float* d, std::size_t offset, std::size_t count,
+                 double* sums) {
+  if (d != nullptr) {
+    add_range<true>(key, x, d, offset, count, sums);
+  } else {
+    add_range<false>(key, x, d, offset, count, sums);
+  }
+}
+
+}  // namespace
+}  // namespace duet::telemetry::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+
+namespace duet::telemetry {
+
+HWY_EXPORT(sketch_pass);
+
+// Mixed, so that neighbouring seeds do not give the same draws a little later.
+Sketcher::Sketcher(std::uint64_t seed) : key_(mix_bits(seed ^ 0x6475657420736B65ULL)) {}
+
+void Sketcher::reset() {
+  sums_.fill(0.0);
+}
+
+void Sketcher::add(const float* x, const float* d, std::size_t offset, std::size_t count) {
+  HWY_DYNAMIC_DISPATCH(sketch_pass)(key_, x, d, offset, count, sums_.data());
+}
+
+std::vector<double> Sketcher::values() const {
+  std::vector<double> values(sums_.begin(), sums_.begin() + kSketchSize);
+  for (std::size_t i = kSketchSize; i < sums_.size(); ++i)
+    values[i - kSketchSize] += sums_[i];
+  return values;
+}
+
+}  // namespace duet::telemetry
+
+#endif  // HWY_ONCE
