@@ -1,0 +1,201 @@
+#include <algorithm>
+
+#include "contract/endpoint.h"
+
+namespace duet::contract {
+namespace {
+
+using ::testing::HasSubstr;
+
+/// The contract's allowance. A busy machine may spoil one measurement, hence the attempts; a transport that
+/// is late by itself is late each time.
+constexpr std::uint64_t kAllowance = 100 * kMillisecond;
+constexpr int kAttempts = 4;
+
+class Deadlines : public ContractTest {
+ protected:
+  /// Runs `measure`, which returns by how much a deadline was missed, until it once was in time.
+  template <typename Measure>
+  void expect_in_time(Measure measure) {
+    std::uint64_t best = UINT64_MAX;
+    for (int attempt = 0; attempt < kAttempts && best > kAllowance; ++attempt) {
+      best = std::min<std::uint64_t>(best, measure(attempt));
+      if (HasFatalFailure()) return;
+    }
+    EXPECT_LE(best, kAllowance) << "nanoseconds late";
+  }
+};
+
+TEST_P(Deadlines, OfConnectionsThatNobodyAnswers) {
+  const auto a = endpoint(), b = endpoint();
+  for (const bool accept : {false, true}) {
+    SCOPED_TRACE(accept ? "accept" : "connect");
+    expect_in_time([&](int attempt) -> std::uint64_t {
+      const std::uint64_t deadline = in(150 * kMillisecond);
+      const std::uint64_t session = 100 * (accept ? 1 : 2) + attempt;
+      duet_connection* const connection = accept ? a->accept(session, deadline, "rank 3")
+                                                 : a->connect(b->address(), session, deadline, "rank 3");
+      duet_error error{};
+      EXPECT_TRUE(
+          turn({a.get(), b.get()}, [&] { return a->state(connection, &error) != DUET_CONNECTION_PENDING; }));
+      const std::uint64_t failed_at = now_ns();
+      EXPECT_EQ(a->state(connection, &error), DUET_CONNECTION_FAILED);
+      EXPECT_EQ(error.status, DUET_TIMED_OUT);
+      EXPECT_THAT(error.text, HasSubstr("rank 3"));
+      EXPECT_GE(failed_at, deadline);
+      a->close(connection);
+      return failed_at - deadline;
+    });
+  }
+}
+
+TEST_P(Deadlines, OfReceivesThatNobodyServes) {
+  std::uint64_t session = 0;
+  expect_in_time([&](int) -> std::uint64_t {
+    Pair pair = joined(++session);
+    char byte = 0;
+    const std::uint64_t deadline = in(150 * kMillisecond);
+    const auto received = pair.a->receive(pair.ab, &byte, 1, deadline);
+    EXPECT_TRUE(pair.turn([&] { return pair.a->ended(received); }));
+    const std::uint64_t ended_at = now_ns();
+    EXPECT_EQ(pair.a->status(received), DUET_TIMED_OUT);
+    EXPECT_GE(ended_at, deadline);
+    if (table_.last_error != nullptr) {
+      duet_error error{};
+      table_.last_error(pair.ab, &error);
+      EXPECT_EQ(error.status, DUET_TIMED_OUT);
+      EXPECT_THAT(error.text, HasSubstr("rank 7"));
+    }
+    return ended_at - deadline;
+  });
+}
+
+TEST_P(Deadlines, OfSendsThatNobodyTakes) {
+  std::uint64_t session = 0;
+  expect_in_time([&](int) -> std::uint64_t {
+    Pair pair = joined(++session);
+    const std::vector<unsigned char> big(16u << 20);
+    const std::uint64_t deadline = in(150 * kMillisecond);
+    const auto sent = pair.a->send(pair.ab, big.data(), big.size(), deadline);
+    EXPECT_TRUE(pair.turn([&] { return pair.a->ended(sent); }));
+    const std::uint64_t ended_at = now_ns();
+    // A transport may buffer it, and is then done with the sender's memory.
+    EXPECT_TRUE(pair.a->status(sent) == DUET_TIMED_OUT || pair.a->status(sent) == DUET_OK)
+        << pair.a->status(sent);
+    return ended_at > deadline ? ended_at - deadline : 0;
+  });
+}
+
+TEST_P(Deadlines, HoldWhenOnePollSleepsThroughThem) {
+  std::uint64_t session = 0;
+  expect_in_time([&](int) -> std::uint64_t {
+    Pair pair = joined(++session);
+    pair.turn([] { return false; }, 20 * kMillisecond);
+    char byte = 0;
+    const std::uint64_t deadline = in(150 * kMillisecond);
+    const auto received = pair.a->receive(pair.ab, &byte, 1, deadline);
+    const std::uint64_t give_up = in(kPatience);
+    while (!pair.a->ended(received) && now_ns() < give_up)
+      pair.a->poll(5 * kSecond);
+    EXPECT_EQ(pair.a->status(received), DUET_TIMED_OUT);
+    return now_ns() - deadline;
+  });
+}
+
+TEST_P(Deadlines, OfOperationsOnPendingConnections) {
+  std::uint64_t session = 0;
+  const auto a = endpoint(), b = endpoint();
+  expect_in_time([&](int) -> std::uint64_t {
+    duet_connection* const ab = a->connect(b->address(), ++session, in(kPatience));
+    char byte = 0;
+    const std::uint64_t deadline = in(100 * kMillisecond);
+    const auto received = a->receive(ab, &byte, 1, deadline);
+    const auto sent = a->send(ab, &byte, 1, deadline);
+    EXPECT_TRUE(turn({a.get(), b.get()}, [&] { return a->ended(received) && a->ended(sent); }));
+    const std::uint64_t ended_at = now_ns();
+    EXPECT_EQ(a->status(received), DUET_TIMED_OUT);
+    EXPECT_EQ(a->status(sent), DUET_TIMED_OUT);
+    EXPECT_EQ(a->state(ab), DUET_CONNECTION_PENDING);
+    a->close(ab);
+    return ended_at > deadline ? ended_at - deadline : 0;
+  });
+}
+
+TEST_P(Deadlines, ThatHavePassedAlreadyEndTheOperationAtOnce) {
+  Pair pair = joined();
+  char byte = 0;
+  const auto received = pair.a->receive(pair.ab, &byte, 1, now_ns() - 1);
+  ASSERT_TRUE(pair.turn([&] { return pair.a->ended(received); }, kSecond));
+  EXPECT_EQ(pair.a->status(received), DUET_TIMED_OUT);
+}
+
+TEST_P(Deadlines, GiveTheBufferBackForGood) {
+  Pair pair = joined();
+  for (const std::size_t bytes : {500u, 500'000u}) {
+    SCOPED_TRACE(bytes);
+    if (bytes > 500) join(pair, bytes);
+    const auto out = pattern(bytes, 1);
+    std::vector<unsigned char> mine(bytes);
+    const auto received = pair.b->receive(pair.ba, mine.data(), bytes, in(30 * kMillisecond));
+    ASSERT_TRUE(pair.turn([&] { return pair.b->ended(received); }));
+    ASSERT_EQ(pair.b->status(received), DUET_TIMED_OUT);
+    std::fill(mine.begin(), mine.end(), 0x5a);
+    pair.a->send(pair.ab, out.data(), bytes, in(100 * kMillisecond));
+    ASSERT_TRUE(pair.finish());
+    pair.turn([] { return false; }, 50 * kMillisecond);
+    EXPECT_TRUE(std::all_of(mine.begin(), mine.end(), [](unsigned char c) { return c == 0x5a; }))
+        << "written after its completion";
+  }
+}
+
+TEST_P(Deadlines, DoNotTouchOperationsThatAreInTime) {
+  Pair pair = joined();
+  constexpr int kMessages = 50;
+  std::vector<int> out(kMessages), back(kMessages);
+  std::vector<std::uint64_t> ids;
+  for (int i = 0; i < kMessages; ++i) {
+    out[i] = i;
+    ids.push_back(pair.b->receive(pair.ba, &back[i], sizeof(int), in(kPatience + i * kMillisecond)));
+    pair.a->send(pair.ab, &out[i], sizeof(int), in(kPatience - i * kMillisecond));
+  }
+  ASSERT_TRUE(pair.finish());
+  for (const auto id : ids)
+    EXPECT_EQ(pair.b->status(id), DUET_OK);
+  EXPECT_EQ(back, out);
+}
+
+TEST_P(Deadlines, CancelledOperationsEndOnceAndGiveTheirBufferBack) {
+  Pair pair = joined();
+  std::vector<unsigned char> mine(500, 0x11);
+  const auto received = pair.b->receive(pair.ba, mine.data(), mine.size());
+  const duet_status status = table_.cancel(pair.ba, received);
+  ASSERT_TRUE(status == DUET_OK || status == DUET_AGAIN) << status;
+  if (status == DUET_OK) {
+    ASSERT_TRUE(pair.turn([&] { return pair.b->ended(received); }));
+    EXPECT_EQ(pair.b->status(received), DUET_CANCELLED);
+    std::fill(mine.begin(), mine.end(), 0x5a);
+    const auto out = pattern(500, 1);
+    pair.a->send(pair.ab, out.data(), 500, in(100 * kMillisecond));
+    ASSERT_TRUE(pair.finish());
+    EXPECT_TRUE(std::all_of(mine.begin(), mine.end(), [](unsigned char c) { return c == 0x5a; }));
+  }
+  pair.b->close(pair.ba);
+  ASSERT_TRUE(pair.turn([&] { return pair.b->in_flight() == 0; }));
+  pair.turn([] { return false; }, 20 * kMillisecond);  // a second completion would be noticed
+}
+
+TEST_P(Deadlines, CancellingWhatIsNotInFlightIsMisuse) {
+  Pair pair = joined();
+  EXPECT_EQ(table_.cancel(pair.ab, 12345), DUET_MISUSE);
+  int out = 1, back = 0;
+  const auto sent = pair.a->send(pair.ab, &out, sizeof(out));
+  const auto received = pair.b->receive(pair.ba, &back, sizeof(back));
+  ASSERT_TRUE(pair.finish());
+  EXPECT_EQ(table_.cancel(pair.ab, sent), DUET_MISUSE);
+  EXPECT_EQ(table_.cancel(pair.ba, received), DUET_MISUSE);
+}
+
+DUET_CONTRACT_SUITE(Deadlines);
+
+}  // namespace
+}  // namespace duet::contract

@@ -1,0 +1,222 @@
+#include <algorithm>
+#include <numeric>
+
+#include "contract/endpoint.h"
+
+namespace duet::contract {
+namespace {
+
+class Messages : public ContractTest {};
+
+TEST_P(Messages, OfEverySizeArriveUnaltered) {
+  Pair pair = joined();
+  constexpr std::size_t kMiB = 1u << 20;
+  std::uint64_t seed = 1;
+  for (const std::size_t bytes : {std::size_t{0}, std::size_t{1}, std::size_t{3}, std::size_t{8},
+                                  std::size_t{63}, std::size_t{64}, std::size_t{65}, std::size_t{4095},
+                                  std::size_t{4097}, std::size_t{65537}, kMiB, kMiB + 1, 64 * kMiB}) {
+    for (const std::size_t offset : {0, 1, 7}) {  // unaligned memory, on both sides, differently
+      if (bytes > kMiB + 1 && offset > 0) continue;
+      SCOPED_TRACE(::testing::Message() << bytes << " bytes, offset " << offset);
+      const std::vector<unsigned char> text = pattern(bytes, ++seed);
+      std::vector<unsigned char> out(bytes + offset), back(bytes + offset + 16, 0xee);
+      std::copy(text.begin(), text.end(), out.begin() + offset);
+      unsigned char* const at = back.data() + 8 - offset;
+      const auto sent = pair.a->send(pair.ab, out.data() + offset, bytes, in(kPatience));
+      const auto received = pair.b->receive(pair.ba, at, bytes, in(kPatience));
+      ASSERT_TRUE(pair.finish());
+      ASSERT_EQ(pair.a->status(sent), DUET_OK);
+      ASSERT_EQ(pair.b->status(received), DUET_OK);
+      EXPECT_EQ(pair.b->completion(received).bytes, bytes);
+      EXPECT_TRUE(std::equal(text.begin(), text.end(), at)) << "the data differ";
+      EXPECT_TRUE(std::all_of(back.data(), at, [](unsigned char c) { return c == 0xee; }))
+          << "written before";
+      EXPECT_TRUE(std::all_of(at + bytes, back.data() + back.size(), [](unsigned char c) {
+        return c == 0xee;
+      })) << "written behind";
+    }
+  }
+}
+
+TEST_P(Messages, EmptyOnesNeedNoMemory) {
+  Pair pair = joined();
+  const auto sent = pair.a->send(pair.ab, nullptr, 0);
+  const auto received = pair.b->receive(pair.ba, nullptr, 0);
+  ASSERT_TRUE(pair.finish());
+  EXPECT_EQ(pair.a->status(sent), DUET_OK);
+  EXPECT_EQ(pair.b->status(received), DUET_OK);
+  EXPECT_EQ(pair.b->completion(received).bytes, 0u);
+}
+
+TEST_P(Messages, ArriveWhicheverSidePostsFirst) {
+  Pair pair = joined();
+  for (const bool send_first : {true, false}) {
+    for (const std::size_t bytes : {100u, 300'000u}) {
+      SCOPED_TRACE(::testing::Message()
+                   << (send_first ? "send" : "receive") << " first, " << bytes << " bytes");
+      const auto out = pattern(bytes, bytes);
+      std::vector<unsigned char> back(bytes);
+      std::uint64_t sent = 0, received = 0;
+      if (send_first) sent = pair.a->send(pair.ab, out.data(), bytes);
+      if (!send_first) received = pair.b->receive(pair.ba, back.data(), bytes);
+      // Long enough for the first to reach the other side alone.
+      pair.turn([] { return false; }, 20 * kMillisecond);
+      if (!send_first) sent = pair.a->send(pair.ab, out.data(), bytes);
+      if (send_first) received = pair.b->receive(pair.ba, back.data(), bytes);
+      ASSERT_TRUE(pair.finish());
+      EXPECT_EQ(pair.a->status(sent), DUET_OK);
+      EXPECT_EQ(pair.b->status(received), DUET_OK);
+      EXPECT_EQ(back, out);
+    }
+  }
+}
+
+TEST_P(Messages, KeepTheirOrderAndBoundariesInBothDirections) {
+  Pair pair = joined();
+  constexpr int kMessages = 120;
+  struct Stream {
+    std::vector<std::vector<unsigned char>> out, back;
+    std::vector<std::uint64_t> sends, receives;
+  };
+  Stream forth, home;
+  for (Stream* stream : {&forth, &home}) {
+    for (int i = 0; i < kMessages; ++i) {
+      const std::size_t bytes = (i * 977) % 5000;
+      stream->out.push_back(pattern(bytes, i + (stream == &home ? 1000 : 0)));
+      stream->back.emplace_back(bytes);
+    }
+    stream->sends.resize(kMessages);
+    stream->receives.resize(kMessages);
+  }
+  // Bursts of different lengths, so that now the sends are ahead and now the receives.
+  int sent = 0, received = 0;
+  while (sent < kMessages || received < kMessages) {
+    for (int k = 0; k < 7 && sent < kMessages && sent < received + 10; ++k, ++sent) {
+      forth.sends[sent] =
+          pair.a->send(pair.ab, forth.out[sent].data(), forth.out[sent].size(), in(kPatience));
+      home.sends[sent] = pair.b->send(pair.ba, home.out[sent].data(), home.out[sent].size(), in(kPatience));
+    }
+    for (int k = 0; k < 11 && received < kMessages && received < sent + 10; ++k, ++received) {
+      auto& at_b = forth.back[received];
+      auto& at_a = home.back[received];
+      forth.receives[received] = pair.b->receive(pair.ba, at_b.data(), at_b.size(), in(kPatience));
+      home.receives[received] = pair.a->receive(pair.ab, at_a.data(), at_a.size(), in(kPatience));
+    }
+    for (Endpoint* endpoint : pair.both())
+      endpoint->poll(0);
+  }
+  ASSERT_TRUE(pair.finish());
+  for (int i = 0; i < kMessages; ++i) {
+    EXPECT_EQ(pair.a->status(forth.sends[i]), DUET_OK);
+    EXPECT_EQ(pair.b->completion(forth.receives[i]).bytes, forth.out[i].size());
+    EXPECT_EQ(pair.a->completion(home.receives[i]).bytes, home.out[i].size());
+    ASSERT_EQ(forth.back[i], forth.out[i]) << "message " << i;
+    ASSERT_EQ(home.back[i], home.out[i]) << "message " << i << " of the way back";
+  }
+}
+
+TEST_P(Messages, MayBeShorterThanTheirReceive) {
+  if (exact_size()) GTEST_SKIP() << "this transport says that sizes must be equal";
+  Pair pair = joined();
+  const auto out = pattern(1000, 5);
+  std::vector<unsigned char> back(4000, 0xee);
+  pair.a->send(pair.ab, out.data(), out.size());
+  const auto received = pair.b->receive(pair.ba, back.data(), back.size());
+  ASSERT_TRUE(pair.finish());
+  EXPECT_EQ(pair.b->status(received), DUET_OK);
+  EXPECT_EQ(pair.b->completion(received).bytes, out.size());
+  EXPECT_TRUE(std::equal(out.begin(), out.end(), back.begin()));
+  EXPECT_TRUE(std::all_of(back.begin() + 1000, back.end(), [](unsigned char c) { return c == 0xee; }));
+}
+
+TEST_P(Messages, LongerThanTheirReceiveAreMisuseAndStayInsideIt) {
+  Pair pair = joined();
+  for (const std::size_t bytes : {1000u, 300'000u}) {
+    if (bytes > 1000) join(pair, bytes);
+    const auto out = pattern(bytes, 5);
+    std::vector<unsigned char> back(bytes, 0xee);
+    pair.a->send(pair.ab, out.data(), bytes, in(kSecond));
+    const auto received = pair.b->receive(pair.ba, back.data(), 100, in(kSecond));
+    ASSERT_TRUE(pair.finish());
+    EXPECT_EQ(pair.b->status(received), DUET_MISUSE);
+    EXPECT_TRUE(std::all_of(back.begin() + 100, back.end(), [](unsigned char c) { return c == 0xee; }));
+  }
+}
+
+TEST_P(Messages, GiveTheSendersBufferBackWithTheCompletion) {
+  Pair pair = joined();
+  const auto text = pattern(200'000, 9);
+  for (int round = 0; round < 10; ++round) {
+    auto out = text;
+    std::vector<unsigned char> back(text.size());
+    const auto sent = pair.a->send(pair.ab, out.data(), out.size());
+    if (round % 2 == 1) pair.turn([&] { return pair.a->ended(sent); }, 5 * kMillisecond);
+    if (pair.a->ended(sent)) std::fill(out.begin(), out.end(), 0);
+    pair.b->receive(pair.ba, back.data(), back.size());
+    ASSERT_TRUE(pair.turn([&] { return pair.a->ended(sent); }));
+    std::fill(out.begin(), out.end(), 0);
+    ASSERT_TRUE(pair.finish());
+    ASSERT_EQ(back, text);
+  }
+}
+
+TEST_P(Messages, DoNotMixBetweenSixtyFourConnections) {
+  constexpr int kConnections = 64;
+  const auto a = endpoint(), b = endpoint();
+  std::vector<duet_connection*> ab, ba(kConnections);
+  for (int i = 0; i < kConnections; ++i)
+    ab.push_back(a->connect(b->address(), 100 + i));
+  for (int i = kConnections - 1; i >= 0; --i)
+    ba[i] = b->accept(100 + i);
+  std::vector<std::vector<unsigned char>> at_a(kConnections), at_b(kConnections), from_a, from_b;
+  for (int i = 0; i < kConnections; ++i) {
+    from_a.push_back(pattern(3000, 10 + i));
+    from_b.push_back(pattern(3000, 1000 + i));
+    at_a[i].resize(3000);
+    at_b[i].resize(3000);
+    a->receive(ab[i], at_a[i].data(), 3000, in(kPatience));
+    b->receive(ba[i], at_b[i].data(), 3000, in(kPatience));
+  }
+  for (int i = 0; i < kConnections; ++i) {
+    const int k = (i * 37) % kConnections;  // not in the order of the receives
+    a->send(ab[k], from_a[k].data(), 3000, in(kPatience));
+    b->send(ba[k], from_b[k].data(), 3000, in(kPatience));
+  }
+  ASSERT_TRUE(turn({a.get(), b.get()}, [&] { return a->in_flight() + b->in_flight() == 0; }));
+  for (int i = 0; i < kConnections; ++i) {
+    EXPECT_EQ(at_a[i], from_b[i]) << "connection " << i;
+    EXPECT_EQ(at_b[i], from_a[i]) << "connection " << i;
+  }
+}
+
+TEST_P(Messages, OfAnEarlierSessionNeverAppearInALaterOne) {
+  Pair pair = joined(1);
+  const auto old_data = pattern(2000, 1);
+  const auto new_data = pattern(2000, 2);
+  std::vector<unsigned char> old_back(2000, 0xaa), back(2000);
+  // Both a message that nobody took and a receive that nobody served are left behind.
+  pair.a->send(pair.ab, old_data.data(), 2000);
+  pair.a->send(pair.ab, old_data.data(), 2000);
+  pair.a->receive(pair.ab, old_back.data(), 2000);
+  pair.turn([] { return false; }, 20 * kMillisecond);
+  pair.a->close(pair.ab);
+  pair.b->close(pair.ba);
+  ASSERT_TRUE(pair.finish());
+  join(pair, 2);
+  const auto sent = pair.a->send(pair.ab, new_data.data(), 2000);
+  const auto received = pair.b->receive(pair.ba, back.data(), 2000);
+  pair.b->send(pair.ba, new_data.data(), 2000);
+  std::vector<unsigned char> at_a(2000);
+  pair.a->receive(pair.ab, at_a.data(), 2000);
+  ASSERT_TRUE(pair.finish());
+  EXPECT_EQ(pair.a->status(sent), DUET_OK);
+  EXPECT_EQ(pair.b->status(received), DUET_OK);
+  EXPECT_EQ(back, new_data);
+  EXPECT_EQ(at_a, new_data);
+  EXPECT_TRUE(std::all_of(old_back.begin(), old_back.end(), [](unsigned char c) { return c == 0xaa; }));
+}
+
+DUET_CONTRACT_SUITE(Messages);
+
+}  // namespace
+}  // namespace duet::contract

@@ -1,0 +1,187 @@
+#include <poll.h>
+
+#include <atomic>
+#include <ctime>
+#include <thread>
+
+#include "contract/endpoint.h"
+
+namespace duet::contract {
+namespace {
+
+std::uint64_t cpu_ns() {
+  timespec used{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);  // with whatever threads the transport has
+  return static_cast<std::uint64_t>(used.tv_sec) * kSecond + static_cast<std::uint64_t>(used.tv_nsec);
+}
+
+class Waiting : public ContractTest {
+ protected:
+  /// Sleeps on the descriptor as the ABI asks, and polls, until `done`. Returns how often it woke up.
+  int sleep_until(Endpoint& endpoint, const std::function<bool()>& done) {
+    std::int32_t descriptor = -1;
+    EXPECT_EQ(table_.wait_descriptor(endpoint.get(), &descriptor), DUET_OK);
+    EXPECT_GE(descriptor, 0);
+    const std::uint64_t give_up = in(kPatience);
+    int wakes = 0;
+    while (!done() && now_ns() < give_up) {
+      std::uint64_t timeout = 5 * kSecond;
+      if (table_.arm(endpoint.get(), &timeout) == DUET_OK) {
+        EXPECT_LE(timeout, 5 * kSecond) << "arm() may only lower it";
+        pollfd wait{.fd = descriptor, .events = POLLIN, .revents = 0};
+        ::poll(&wait, 1, static_cast<int>((timeout + kMillisecond - 1) / kMillisecond));
+      }
+      ++wakes;
+      endpoint.poll(0);
+    }
+    EXPECT_TRUE(done());
+    return wakes;
+  }
+};
+
+TEST_P(Waiting, PollSleepsInsteadOfSpinning) {
+  Pair pair = joined();
+  char byte = 0;
+  pair.a->receive(pair.ab, &byte, 1, in(kPatience));
+  pair.turn([] { return false; }, 50 * kMillisecond);
+  // Several attempts: other programs' load does not count as ours, but a sanitizer's own thread may.
+  std::uint64_t best = UINT64_MAX;
+  for (int attempt = 0; attempt < 3 && best > 20 * kMillisecond; ++attempt) {
+    const std::uint64_t before = cpu_ns();
+    const std::uint64_t end = in(300 * kMillisecond);
+    for (std::uint64_t now = now_ns(); now < end; now = now_ns())
+      pair.a->poll(end - now);
+    best = std::min(best, cpu_ns() - before);
+  }
+  EXPECT_LT(best, 20 * kMillisecond) << "nanoseconds of processor time for a wait of 300 ms";
+}
+
+TEST_P(Waiting, PollDoesNotSleepLongerThanItMay) {
+  Pair pair = joined();
+  std::uint64_t best = UINT64_MAX;
+  for (int attempt = 0; attempt < 4 && best > 50 * kMillisecond; ++attempt) {
+    const std::uint64_t start = now_ns();
+    pair.a->poll(0);
+    pair.a->poll(5 * kMillisecond);
+    best = std::min(best, now_ns() - start);
+  }
+  EXPECT_LE(best, 50 * kMillisecond);
+}
+
+TEST_P(Waiting, PollWakesUpForAMessageFromAnotherThread) {
+  Pair pair = joined();
+  char out = 7, back = 0;
+  const auto received = pair.a->receive(pair.ab, &back, 1);
+  std::uint64_t sent_at = 0;
+  std::atomic<bool> over{false};
+  std::thread other([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    sent_at = now_ns();
+    pair.b->send(pair.ba, &out, 1);
+    while (!over)
+      pair.b->poll(kMillisecond);
+  });
+  const std::uint64_t give_up = in(kPatience);
+  while (!pair.a->ended(received) && now_ns() < give_up)
+    pair.a->poll(10 * kSecond);
+  const std::uint64_t woke_at = now_ns();
+  over = true;
+  other.join();
+  EXPECT_EQ(pair.a->status(received), DUET_OK);
+  EXPECT_EQ(back, 7);
+  EXPECT_LT(woke_at - sent_at, 2 * kSecond);
+}
+
+TEST_P(Waiting, PollWakesUpForAConnectionThatBecomesReady) {
+  const auto a = endpoint(), b = endpoint();
+  duet_connection* const ab = a->connect(b->address(), 1);
+  std::atomic<bool> over{false};
+  std::thread other([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    b->accept(1);
+    while (!over)
+      b->poll(kMillisecond);
+  });
+  const std::uint64_t start = now_ns();
+  while (a->state(ab) == DUET_CONNECTION_PENDING && now_ns() - start < kPatience)
+    a->poll(10 * kSecond);
+  const std::uint64_t took = now_ns() - start;
+  over = true;
+  other.join();
+  EXPECT_EQ(a->state(ab), DUET_CONNECTION_READY);
+  EXPECT_LT(took, 3 * kSecond);
+}
+
+TEST_P(Waiting, TheDescriptorWakesASleeperForMessages) {
+  if (table_.wait_descriptor == nullptr) GTEST_SKIP() << "this transport has no descriptor: poll() sleeps";
+  Pair pair = joined();
+  std::atomic<bool> over{false};
+  constexpr int kRounds = 20;
+  // The peer answers each message, always from asleep.
+  std::thread other([&] {
+    for (int i = 0; i < kRounds; ++i) {
+      int got = -1;
+      const auto received = pair.b->receive(pair.ba, &got, sizeof(got), in(kPatience));
+      sleep_until(*pair.b, [&] { return pair.b->ended(received); });
+      const auto sent = pair.b->send(pair.ba, &got, sizeof(got), in(kPatience));
+      sleep_until(*pair.b, [&] { return pair.b->ended(sent); });
+    }
+    while (!over)
+      pair.b->poll(kMillisecond);
+  });
+  const std::uint64_t start = now_ns();
+  int wakes = 0;
+  for (int i = 0; i < kRounds; ++i) {
+    int back = -1;
+    const auto sent = pair.a->send(pair.ab, &i, sizeof(i), in(kPatience));
+    const auto received = pair.a->receive(pair.ab, &back, sizeof(back), in(kPatience));
+    wakes += sleep_until(*pair.a, [&] { return pair.a->ended(received) && pair.a->ended(sent); });
+    EXPECT_EQ(back, i);
+  }
+  const std::uint64_t took = now_ns() - start;
+  over = true;
+  other.join();
+  EXPECT_LT(took, 4 * kSecond) << "a wake-up was lost: somebody slept until its timeout";
+  EXPECT_LT(wakes, kRounds * 50) << "the descriptor is readable when there is nothing to do";
+}
+
+TEST_P(Waiting, ArmLowersTheTimeoutToTheNextDeadline) {
+  if (table_.wait_descriptor == nullptr) GTEST_SKIP() << "this transport has no descriptor: poll() sleeps";
+  std::uint64_t best = UINT64_MAX;
+  for (int attempt = 0; attempt < 4 && best > 100 * kMillisecond; ++attempt) {
+    Pair pair = joined(1 + attempt);
+    char byte = 0;
+    const std::uint64_t deadline = in(100 * kMillisecond);
+    const auto received = pair.a->receive(pair.ab, &byte, 1, deadline);
+    sleep_until(*pair.a, [&] { return pair.a->ended(received); });
+    best = std::min(best, now_ns() - deadline);
+    EXPECT_EQ(pair.a->status(received), DUET_TIMED_OUT);
+  }
+  EXPECT_LE(best, 100 * kMillisecond);
+}
+
+TEST_P(Waiting, AQuietDescriptorStaysQuiet) {
+  if (table_.wait_descriptor == nullptr) GTEST_SKIP() << "this transport has no descriptor: poll() sleeps";
+  Pair pair = joined();
+  char byte = 0;
+  pair.a->receive(pair.ab, &byte, 1, in(kPatience));
+  pair.turn([] { return false; }, 50 * kMillisecond);
+  std::int32_t descriptor = -1;
+  ASSERT_EQ(table_.wait_descriptor(pair.a->get(), &descriptor), DUET_OK);
+  int wakes = 0;
+  const std::uint64_t end = in(300 * kMillisecond);
+  for (std::uint64_t now = now_ns(); now < end; now = now_ns(), ++wakes) {
+    std::uint64_t timeout = end - now;
+    if (table_.arm(pair.a->get(), &timeout) == DUET_OK) {
+      pollfd wait{.fd = descriptor, .events = POLLIN, .revents = 0};
+      ::poll(&wait, 1, static_cast<int>(timeout / kMillisecond) + 1);
+    }
+    pair.a->poll(0);
+  }
+  EXPECT_LT(wakes, 40) << "wake-ups within 300 ms with nothing to do";
+}
+
+DUET_CONTRACT_SUITE(Waiting);
+
+}  // namespace
+}  // namespace duet::contract
