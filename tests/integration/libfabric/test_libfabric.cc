@@ -1,0 +1,471 @@
+/// Two endpoints of one process: order, settings, errors, closing, and what is left behind.
+#include <arpa/inet.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include "integration/libfabric/plugin_driver.h"
+
+namespace duet::driver {
+namespace {
+
+using testing::HasSubstr;
+
+bool both_ready(duet_connection* a, duet_connection* b) {
+  return state_of(a) == DUET_CONNECTION_READY && state_of(b) == DUET_CONNECTION_READY;
+}
+
+struct Pair {
+  Endpoint a;
+  Endpoint b;
+  duet_connection* from_a = nullptr;
+  duet_connection* from_b = nullptr;
+
+  Pair() {
+    from_a = a.connect(b.address(), 1, in_ms(5000));
+    from_b = b.accept(1, in_ms(5000));
+    EXPECT_TRUE(poll_both(
+        a, b, [&] { return both_ready(from_a, from_b); }, 5000));
+  }
+};
+
+TEST(Libfabric, TheRequestMayComeBeforeOrAfterItsAccept) {
+  Endpoint a;
+  Endpoint b;
+  duet_connection* waiting = b.accept(2, in_ms(5000));
+  duet_connection* early = a.connect(b.address(), 1, in_ms(5000));
+  poll_both(
+      a, b, [] { return false; }, 50);
+  EXPECT_EQ(state_of(early), DUET_CONNECTION_PENDING);
+  duet_connection* late_accept = b.accept(1, in_ms(5000));
+  EXPECT_TRUE(poll_both(
+      a, b, [&] { return both_ready(early, late_accept); }, 1000));
+  duet_connection* late = a.connect(b.address(), 2, in_ms(5000));
+  EXPECT_TRUE(poll_both(
+      a, b, [&] { return both_ready(late, waiting); }, 1000));
+}
+
+TEST(Libfabric, OperationsPostedWhilePendingKeepTheirOrder) {
+  Endpoint a;
+  Endpoint b;
+  duet_connection* from_a = a.connect(b.address(), 9, in_ms(5000));
+  constexpr std::uint64_t kCount = 600;
+  std::vector<std::uint64_t> sent(kCount);
+  std::iota(sent.begin(), sent.end(), 1000);
+  std::vector<std::uint64_t> received(kCount, 0);
+  for (std::uint64_t index = 0; index < kCount; ++index) {
+    ASSERT_EQ(a.send(from_a, &sent[index], sizeof(std::uint64_t), index), DUET_OK);
+  }
+  duet_connection* from_b = b.accept(9, in_ms(5000));
+  for (std::uint64_t index = 0; index < kCount; ++index) {
+    ASSERT_EQ(b.receive(from_b, &received[index], sizeof(std::uint64_t), index), DUET_OK);
+  }
+  ASSERT_TRUE(poll_both(
+      a, b, [&] { return a.finished().size() == kCount && b.finished().size() == kCount; }, 5000));
+  EXPECT_EQ(received, sent);
+}
+
+TEST(Libfabric, TooManyQueuedOperationsAreRefusedForNow) {
+  Endpoint a;
+  duet_connection* connection = a.accept(1);
+  std::uint64_t accepted = 0;
+  char byte = 0;
+  while (accepted < 100'000 && a.receive(connection, &byte, 1, accepted) == DUET_OK) {
+    ++accepted;
+  }
+  EXPECT_EQ(a.receive(connection, &byte, 1, accepted), DUET_AGAIN);
+  plugin().close_connection(connection);
+  EXPECT_TRUE(a.poll_until_finished(accepted, 1000));
+}
+
+TEST(Libfabric, EmptyShortAndLongMessages) {
+  Pair pair;
+  std::vector<char> data(100, 'x');
+  std::vector<char> room(200, ' ');
+  ASSERT_EQ(pair.b.receive(pair.from_b, nullptr, 0, 1), DUET_OK);
+  ASSERT_EQ(pair.b.receive(pair.from_b, room.data(), room.size(), 2), DUET_OK);
+  ASSERT_EQ(pair.b.receive(pair.from_b, room.data(), 50, 3), DUET_OK);
+  ASSERT_EQ(pair.a.send(pair.from_a, nullptr, 0, 1), DUET_OK);
+  ASSERT_EQ(pair.a.send(pair.from_a, data.data(), data.size(), 2), DUET_OK);
+  ASSERT_EQ(pair.a.send(pair.from_a, data.data(), data.size(), 3), DUET_OK);
+  ASSERT_TRUE(poll_both(
+      pair.a, pair.b, [&] { return pair.b.finished().size() == 3; }, 2000));
+  EXPECT_EQ(pair.b.status_of(1), DUET_OK);
+  EXPECT_EQ(pair.b.finished().at(1).bytes, 0u);
+  EXPECT_EQ(pair.b.status_of(2), DUET_OK);
+  EXPECT_EQ(pair.b.finished().at(2).bytes, data.size());
+  EXPECT_EQ(pair.b.status_of(3), DUET_MISUSE);
+  EXPECT_THAT(error_of(pair.from_b).text, HasSubstr("shorter than its message"));
+}
+
+TEST(Libfabric, AClosedConnectionLetsGoOfItsBuffers) {
+  Pair pair;
+  constexpr std::size_t kBytes = 4 << 20;
+  std::vector<char> outgoing(kBytes, 'x');
+  std::vector<char> incoming(kBytes, ' ');
+  ASSERT_EQ(pair.b.receive(pair.from_b, incoming.data(), kBytes, 1), DUET_OK);
+  ASSERT_EQ(pair.b.receive(pair.from_b, incoming.data(), kBytes, 2), DUET_OK);
+  ASSERT_EQ(pair.b.send(pair.from_b, outgoing.data(), kBytes, 3), DUET_OK);
+  ASSERT_EQ(pair.a.send(pair.from_a, outgoing.data(), kBytes, 1), DUET_OK);
+  pair.a.poll(0);
+  pair.b.poll(0);  // the first message is half in
+  plugin().close_connection(pair.from_b);
+  ASSERT_TRUE(pair.b.poll_until_finished(3, 1000));
+  for (const std::uint64_t operation : {1u, 2u, 3u}) {
+    EXPECT_EQ(pair.b.status_of(operation), DUET_CANCELLED) << operation;
+  }
+  std::fill(incoming.begin(), incoming.end(), '#');
+  EXPECT_TRUE(poll_both(
+      pair.a, pair.b, [&] { return pair.a.finished().size() == 1; }, 2000));
+  EXPECT_EQ(pair.a.status_of(1), DUET_PEER_LOST) << error_of(pair.from_a).text;
+  poll_both(
+      pair.a, pair.b, [] { return false; }, 50);
+  EXPECT_EQ(incoming, std::vector<char>(kBytes, '#'));
+}
+
+TEST(Libfabric, ACancelledReceiveComesBackAndASendDoesNot) {
+  Pair pair;
+  char room = 0;
+  std::vector<char> outgoing(16 << 20);
+  ASSERT_EQ(pair.b.receive(pair.from_b, &room, 1, 1), DUET_OK);
+  EXPECT_EQ(plugin().cancel(pair.from_b, 1), DUET_OK);
+  ASSERT_TRUE(pair.b.poll_until_finished(1, 1000));
+  EXPECT_EQ(pair.b.status_of(1), DUET_CANCELLED);
+  EXPECT_EQ(plugin().cancel(pair.from_b, 99), DUET_MISUSE);
+  ASSERT_EQ(pair.a.send(pair.from_a, outgoing.data(), outgoing.size(), 2), DUET_OK);
+  EXPECT_EQ(plugin().cancel(pair.from_a, 2), DUET_AGAIN);
+  plugin().close_connection(pair.from_a);
+  ASSERT_TRUE(pair.a.poll_until_finished(1, 1000));
+  EXPECT_EQ(pair.a.status_of(2), DUET_CANCELLED);
+}
+
+TEST(Libfabric, AThousandConnectionsLeaveNoDescriptorBehind) {
+  Endpoint warm_up;  // libfabric opens a few of its own, once
+  const std::size_t before = open_descriptors();
+  {
+    Endpoint a;
+    Endpoint b;
+    const std::string address = b.address();
+    const std::size_t idle = open_descriptors();
+    char word[8] = "hello";
+    for (std::uint64_t session = 1; session <= 1000; ++session) {
+      duet_connection* from_a = a.connect(address, session, in_ms(5000));
+      duet_connection* from_b = session % 3 == 0 ? nullptr : b.accept(session, in_ms(5000));
+      if (session % 3 == 1) {
+        char room[8] = "";
+        ASSERT_EQ(a.send(from_a, word, sizeof word, session), DUET_OK);
+        ASSERT_EQ(b.receive(from_b, room, sizeof room, session), DUET_OK);
+        ASSERT_TRUE(poll_both(
+            a, b, [&] { return b.status_of(session) == DUET_OK; }, 2000))
+            << session;
+        ASSERT_STREQ(room, word);
+      } else if (session % 3 == 2) {
+        b.poll(0);  // closed while half open
+      }
+      plugin().close_connection(from_a);
+      if (from_b != nullptr) {
+        plugin().close_connection(from_b);
+      }
+    }
+    poll_both(
+        a, b, [] { return false; }, 100);
+    // Requests that nobody accepted wait for a while; at most the bound of them.
+    EXPECT_LE(open_descriptors(), idle + 256);
+  }
+  EXPECT_EQ(open_descriptors(), before);
+}
+
+TEST(Libfabric, ClosingAContextIsQuickAndTellsThePeers) {
+  Endpoint warm_up;
+  const std::size_t before = open_descriptors();
+  {
+    Pair pair;
+    std::vector<char> data(8 << 20);
+    ASSERT_EQ(pair.b.send(pair.from_b, data.data(), data.size(), 1), DUET_OK);
+    ASSERT_EQ(pair.b.receive(pair.from_b, data.data(), data.size(), 2), DUET_OK);
+    ASSERT_EQ(pair.a.receive(pair.from_a, data.data(), data.size(), 2), DUET_OK);
+    pair.b.accept(17);
+    pair.b.connect(pair.a.address(), 18);
+    const std::uint64_t start = now_ns();
+    pair.b.close();
+    EXPECT_LT(now_ns() - start, 1'000'000'000u);
+    ASSERT_TRUE(pair.a.poll_until_finished(1, 1000));
+    EXPECT_EQ(pair.a.status_of(2), DUET_PEER_LOST);
+  }
+  EXPECT_EQ(open_descriptors(), before);
+}
+
+int connect_raw(const std::string& address) {
+  const int stranger = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in to{};
+  to.sin_family = AF_INET;
+  to.sin_port = htons(static_cast<std::uint16_t>(std::stoi(address.substr(address.rfind(':') + 1))));
+  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  EXPECT_EQ(connect(stranger, reinterpret_cast<const sockaddr*>(&to), sizeof to), 0);
+  return stranger;
+}
+
+TEST(Libfabric, StrangersOnThePortDoNoHarm) {
+  Pair pair;
+  const std::string address = pair.b.address();
+  std::vector<int> strangers;
+  for (int index = 0; index < 40; ++index) {
+    strangers.push_back(connect_raw(address));
+    const std::string noise(static_cast<std::size_t>(index) * 17, static_cast<char>(index * 11));
+    EXPECT_EQ(write(strangers.back(), noise.data(), noise.size()), static_cast<ssize_t>(noise.size()));
+    pair.b.poll(0);
+    if (index % 2 == 0) {
+      close(strangers.back());
+      strangers.pop_back();
+    }
+  }
+  char word[8] = "hello";
+  char room[8] = "";
+  ASSERT_EQ(pair.a.send(pair.from_a, word, sizeof word, 1), DUET_OK);
+  ASSERT_EQ(pair.b.receive(pair.from_b, room, sizeof room, 1), DUET_OK);
+  EXPECT_TRUE(poll_both(
+      pair.a, pair.b, [&] { return pair.b.status_of(1) == DUET_OK; }, 2000));
+  const double before = cpu_seconds();
+  pair.b.forget_finished();
+  pair.b.poll_until_finished(1, 500);
+  EXPECT_LT(cpu_seconds() - before, 0.02) << "strangers must not keep it busy";
+  for (const int stranger : strangers) {
+    close(stranger);
+  }
+}
+
+/// Sleeps on the descriptor as a host does, nested in another epoll set; how often it woke in that time.
+unsigned wakeups(Endpoint& endpoint, std::uint64_t milliseconds) {
+  std::int32_t descriptor = -1;
+  EXPECT_EQ(plugin().wait_descriptor(endpoint.get(), &descriptor), DUET_OK);
+  const int outer = epoll_create1(EPOLL_CLOEXEC);
+  epoll_event interest{};
+  interest.events = EPOLLIN;
+  EXPECT_EQ(epoll_ctl(outer, EPOLL_CTL_ADD, descriptor, &interest), 0);
+  const std::uint64_t end = in_ms(milliseconds);
+  unsigned rounds = 0;
+  for (std::uint64_t now = now_ns(); now < end; now = now_ns(), ++rounds) {
+    std::uint64_t sleep_ns = end - now;
+    if (plugin().arm(endpoint.get(), &sleep_ns) == DUET_OK) {
+      epoll_wait(outer, &interest, 1, static_cast<int>((sleep_ns + 999'999) / 1'000'000));
+    }
+    endpoint.poll(0);
+  }
+  close(outer);
+  return rounds;
+}
+
+TEST(Libfabric, AnIdleContextSleeps) {
+  Pair pair;
+  char room = 0;
+  ASSERT_EQ(pair.b.receive(pair.from_b, &room, 1, 1), DUET_OK);
+  double before = cpu_seconds();
+  pair.b.poll_until_finished(1, 1000);
+  EXPECT_LT(cpu_seconds() - before, 0.01);
+  before = cpu_seconds();
+  EXPECT_LT(wakeups(pair.b, 1000), 5u);
+  EXPECT_LT(cpu_seconds() - before, 0.01);
+}
+
+// libfabric does not like to sleep then.
+TEST(Libfabric, AContextWithAMessageButNoReceiveSleeps) {
+  Pair pair;
+  std::vector<char> room(3);
+  char word = 'x';
+  for (std::uint64_t operation = 1; operation <= 3; ++operation) {
+    ASSERT_EQ(pair.b.send(pair.from_b, &word, 1, operation), DUET_OK);
+  }
+  ASSERT_EQ(pair.a.receive(pair.from_a, room.data(), 1, 1), DUET_OK);
+  poll_both(
+      pair.a, pair.b, [] { return false; }, 20);
+  EXPECT_EQ(pair.a.status_of(1), DUET_OK);
+  double before = cpu_seconds();
+  EXPECT_FALSE(pair.a.poll_until_finished(2, 1000));
+  EXPECT_LT(cpu_seconds() - before, 0.03);
+  before = cpu_seconds();
+  EXPECT_LT(wakeups(pair.a, 1000), 1100u);
+  EXPECT_LT(cpu_seconds() - before, 0.03);
+  ASSERT_EQ(pair.a.receive(pair.from_a, room.data(), 1, 2), DUET_OK);
+  ASSERT_EQ(pair.a.receive(pair.from_a, room.data(), 1, 3), DUET_OK);
+  EXPECT_TRUE(pair.a.poll_until_finished(3, 100));
+  EXPECT_TRUE(pair.b.poll_until_finished(3, 100));
+  before = cpu_seconds();
+  EXPECT_LT(wakeups(pair.a, 500), 5u);
+  EXPECT_LT(cpu_seconds() - before, 0.01);
+}
+
+TEST(Libfabric, TheDescriptorWakesTheHost) {
+  Pair pair;
+  char room = 0;
+  char word = 'x';
+  std::int32_t descriptor = -1;
+  ASSERT_EQ(plugin().wait_descriptor(pair.b.get(), &descriptor), DUET_OK);
+  for (std::uint64_t operation = 1; operation <= 50; ++operation) {
+    ASSERT_EQ(pair.b.receive(pair.from_b, &room, 1, operation), DUET_OK);
+    std::uint64_t sleep_ns = 1'000'000'000;
+    while (plugin().arm(pair.b.get(), &sleep_ns) == DUET_AGAIN) {
+      pair.b.poll(0);
+    }
+    ASSERT_EQ(pair.a.send(pair.from_a, &word, 1, operation), DUET_OK);
+    pollfd interest{descriptor, POLLIN, 0};
+    ASSERT_EQ(poll(&interest, 1, 1000), 1);
+    EXPECT_TRUE(pair.b.poll_until_finished(operation, 100));
+    EXPECT_TRUE(pair.a.poll_until_finished(operation, 100));
+  }
+}
+
+TEST(Libfabric, ArmTellsTheNextDeadline) {
+  Pair pair;
+  char room = 0;
+  ASSERT_EQ(pair.b.receive(pair.from_b, &room, 1, 1, in_ms(120)), DUET_OK);
+  std::uint64_t sleep_ns = 10'000'000'000;
+  pair.b.poll(0);
+  while (plugin().arm(pair.b.get(), &sleep_ns) == DUET_AGAIN) {
+    pair.b.poll(0);
+  }
+  EXPECT_LE(sleep_ns, 120'000'000u);
+  EXPECT_GT(sleep_ns, 20'000'000u);
+  EXPECT_TRUE(pair.b.poll_until_finished(1, 220));
+  EXPECT_EQ(pair.b.status_of(1), DUET_TIMED_OUT);
+}
+
+TEST(Libfabric, AnAcceptThatNobodyAnswersTimesOut) {
+  Endpoint a;
+  duet_connection* connection = a.accept(1, in_ms(100));
+  char room = 0;
+  ASSERT_EQ(a.receive(connection, &room, 1, 1), DUET_OK);
+  ASSERT_TRUE(a.poll_until_finished(1, 200));
+  EXPECT_EQ(a.status_of(1), DUET_TIMED_OUT);
+  EXPECT_EQ(state_of(connection), DUET_CONNECTION_FAILED);
+  EXPECT_THAT(error_of(connection).text, HasSubstr("nobody connected"));
+}
+
+TEST(Libfabric, APeerThatGaveUpIsNoticedByALateAccept) {
+  for (std::uint64_t session = 1; session <= 20; ++session) {
+    Endpoint a;
+    Endpoint b;
+    duet_connection* gone = a.connect(b.address(), session, in_ms(5000));
+    std::vector<char> data(1000);
+    a.send(gone, data.data(), data.size(), 1);
+    poll_both(
+        a, b, [] { return false; }, 5);
+    plugin().close_connection(gone);
+    duet_connection* late = b.accept(session, in_ms(1000));
+    ASSERT_TRUE(poll_both(
+        a, b, [&] { return state_of(late) == DUET_CONNECTION_FAILED; }, 2000));
+    EXPECT_EQ(error_of(late).status, DUET_PEER_LOST) << error_of(late).text;
+    plugin().close_connection(late);
+  }
+}
+
+duet_probe_result probe(const std::vector<duet_setting>& settings, duet_status expected = DUET_OK) {
+  duet_probe_result result{};
+  result.struct_size = sizeof result;
+  EXPECT_EQ(plugin().probe(settings.data(), static_cast<std::uint32_t>(settings.size()), &result), expected);
+  return result;
+}
+
+TEST(Libfabric, ProbeExplainsItself) {
+  const duet_probe_result standard = probe({{"provider", "tcp"}});
+  EXPECT_EQ(standard.viable, 1);
+  EXPECT_STREQ(standard.reason, "tcp over lo (127.0.0.1)");
+  EXPECT_EQ(standard.capabilities, static_cast<std::uint64_t>(DUET_CAPABILITY_HOST_MEMORY));
+  EXPECT_EQ(standard.largest_message, 0u);
+
+  const duet_probe_result shm = probe({{"provider", "shm"}});
+  EXPECT_EQ(shm.viable, 0);
+  EXPECT_THAT(shm.reason, HasSubstr("no connection-oriented endpoints"));
+  EXPECT_NE(shm.capabilities & DUET_CAPABILITY_EXPERIMENTAL, 0u);
+  EXPECT_EQ(probe({{"provider", "tcp;ofi_rxm"}}).viable, 0);
+
+  const duet_probe_result missing = probe({{"provider", "carrier_pigeon"}});
+  EXPECT_EQ(missing.viable, 0);
+  EXPECT_THAT(missing.reason, HasSubstr("no such provider"));
+  EXPECT_THAT(missing.reason, HasSubstr("tcp"));
+}
+
+TEST(Libfabric, SettingsThatCannotBeAreNamed) {
+  const auto refused = [](const char* key, const char* value) {
+    return std::string(probe({{key, value}}, DUET_MISUSE).reason);
+  };
+  EXPECT_THAT(refused("speed", "high"), HasSubstr("speed"));
+  EXPECT_THAT(refused("interface", "eth77"), HasSubstr("lo (127.0.0.1)"));
+  EXPECT_THAT(refused("interface", "0.0.0.0"), HasSubstr("wildcard"));
+  for (const char* range : {"", "x", "1-", "-5", "0-9", "2000-1000", "1-70000", "1-2-3"}) {
+    EXPECT_THAT(refused("port_range", range), HasSubstr("port_range")) << range;
+  }
+  const std::vector<std::pair<const char*, const char*>> shm = {{"provider", "shm"}};
+  EXPECT_THROW(Endpoint{shm}, std::runtime_error);
+}
+
+TEST(Libfabric, ListensWhereItIsTold) {
+  const std::vector<std::pair<const char*, const char*>> settings = {
+      {"port_range", "29711-29712"}, {"interface", "127.0.0.1"}, {"provider", "tcp"}};
+  Endpoint first(settings);
+  Endpoint second(settings);
+  EXPECT_THAT(first.address() + second.address(), HasSubstr("127.0.0.1:29711"));
+  EXPECT_THAT(first.address() + second.address(), HasSubstr("127.0.0.1:29712"));
+  try {
+    Endpoint third(settings);
+    FAIL() << "there is no third port";
+  } catch (const std::runtime_error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("29711 to 29712"));
+    EXPECT_THAT(error.what(), HasSubstr("Address already in use"));
+  }
+}
+
+TEST(Libfabric, BadAddressesAreRefusedWithAReason) {
+  Endpoint a;
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {"", "not an address"},
+      {"\x01\x02junk", "not an address"},
+      {"duet-libfabric:tcp", "no provider"},
+      {"duet-libfabric:tcp://", "no provider, or no port"},
+      {"duet-libfabric:tcp://127.0.0.1", "no provider, or no port"},
+      {"duet-libfabric:tcp://127.0.0.1:0", "no IPv4"},
+      {"duet-libfabric:tcp://127.0.0.1:99999", "no IPv4"},
+      {"duet-libfabric:tcp://localhost:99", "no IPv4"},
+      {"duet-libfabric:verbs://127.0.0.1:99", "peer uses provider verbs"},
+  };
+  for (const auto& [address, reason] : cases) {
+    duet_connect_request request{};
+    request.struct_size = sizeof request;
+    request.address = address.data();
+    request.address_bytes = address.size();
+    duet_connection* connection = nullptr;
+    duet_error error{};
+    EXPECT_EQ(plugin().connect(a.get(), &request, &connection, &error), DUET_MISUSE) << address;
+    EXPECT_EQ(connection, nullptr);
+    EXPECT_THAT(error.text, HasSubstr(reason));
+  }
+  EXPECT_EQ(plugin().get_address(a.get(), nullptr, std::vector<std::uint64_t>{3}.data()), DUET_MISUSE);
+}
+
+TEST(Libfabric, MisuseOfAPostIsRefused) {
+  Pair pair;
+  duet_memory memory{};
+  memory.bytes = 10;
+  duet_error error{};
+  EXPECT_EQ(plugin().post_send(pair.from_a, &memory, 1, 0, &error), DUET_MISUSE);
+  memory.kind = DUET_MEMORY_CUDA;
+  EXPECT_EQ(plugin().post_send(pair.from_a, &memory, 1, 0, &error), DUET_NOT_SUPPORTED);
+  EXPECT_THAT(error.text, HasSubstr("rank 3 (127.0.0.1:"));
+  duet_connect_request request{};
+  request.struct_size = sizeof request;
+  request.session = 5;
+  duet_connection* connection = nullptr;
+  EXPECT_EQ(plugin().accept(pair.a.get(), &request, &connection, &error), DUET_OK);
+  EXPECT_EQ(plugin().accept(pair.a.get(), &request, &connection, &error), DUET_MISUSE);
+  EXPECT_THAT(error.text, HasSubstr("session 5"));
+}
+
+}  // namespace
+}  // namespace duet::driver
