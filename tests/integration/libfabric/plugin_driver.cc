@@ -98,6 +98,7 @@ std::size_t open_descriptors() {
 
 Endpoint::Endpoint(const std::vector<std::pair<const char*, const char*>>& settings) {
   std::vector<duet_setting> list;
+  list.reserve(settings.size());
   for (const auto& [key, value] : settings) {
     list.push_back({key, value});
   }

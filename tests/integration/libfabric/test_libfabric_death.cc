@@ -18,7 +18,7 @@ constexpr std::uint64_t kBlock = 1 << 20;
 std::vector<unsigned char> pattern(unsigned seed, std::size_t bytes = kBlock) {
   std::vector<unsigned char> data(bytes);
   for (std::size_t index = 0; index < bytes; ++index) {
-    data[index] = static_cast<unsigned char>(seed * 31 + index * 7 + (index >> 11));
+    data[index] = static_cast<unsigned char>(std::size_t{seed} * 31 + index * 7 + (index >> 11));
   }
   return data;
 }
