@@ -149,7 +149,7 @@ void Communication::stop() {
 std::vector<double> Communication::sketch() {
   telemetry::Sketcher sketcher(sketch_seed(options_));
   std::size_t next_block = 0;
-  if (!sketch_position(replica_, sketcher, next_block, replica_.block_count(), kSketchPatience)) {
+  if (!sketch_position(replica_, sketcher, next_block, replica_.parameter_block_count(), kSketchPatience)) {
     throw TimeoutError("sketch(): the trainer did not let go of the parameters within a second");
   }
   return sketcher.values();

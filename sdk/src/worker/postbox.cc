@@ -39,7 +39,7 @@ std::optional<Postbox::Letter> Postbox::receive() {
       continue;
     }
     if (std::holds_alternative<control::Join>(message->body)) {
-      membership::answer_late_join(channel_, roster_, received.return_route, *message);
+      membership::answer_late_join(channel_, roster_, self_, *message, received.return_route);
       continue;
     }
     if (!belongs(message->header)) {

@@ -30,7 +30,7 @@ void sketch_block(const exchange::Block& block, telemetry::Sketcher& sketcher) {
 
 bool sketch_position(exchange::Replica& replica, telemetry::Sketcher& sketcher, std::size_t& next_block,
                      std::size_t block_limit, double patience) {
-  const std::size_t end = std::min(replica.block_count(), next_block + block_limit);
+  const std::size_t end = std::min(replica.parameter_block_count(), next_block + block_limit);
   for (; next_block < end; ++next_block) {
     if (!replica.gate().enter_communication(patience)) return false;
     sketch_block(replica.block(next_block), sketcher);
@@ -108,7 +108,7 @@ bool TickDriver::advance(double now) {
 
 bool TickDriver::sample() {
   return sketch_position(replica_, sketcher_, next_block_, kBlocksPerTurn, 0.0) &&
-         next_block_ == replica_.block_count();
+         next_block_ == replica_.parameter_block_count();
 }
 
 void TickDriver::publish() {

@@ -186,7 +186,7 @@ std::vector<double> Worker::sketch() {
     return impl.communication->sketch();
   telemetry::Sketcher sketcher(worker::sketch_seed(impl.options));
   const TrainerInside inside(impl.replica->gate(), impl.shared.gate_seconds);
-  for (std::size_t i = 0; i < impl.replica->block_count(); ++i)
+  for (std::size_t i = 0; i < impl.replica->parameter_block_count(); ++i)
     worker::sketch_block(impl.replica->block(i), sketcher);
   return sketcher.values();
 }
