@@ -343,6 +343,7 @@ void Pairing::Impl::begin(double now, Peer& peer, bool offerer) {
   // We shall be free again at the same moment, so both take it as said; whatever comes in between corrects
   // it.
   heard_available(now, peer);
+  peer.available_since = now;
   peer.told = true;
   policy_->on_meeting(peer);
   actions_.emplace_back(Begin{peer.worker, meeting_, token_, offerer});

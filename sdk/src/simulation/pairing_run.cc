@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <numeric>
+#include <stdexcept>
+#include <string>
 #include <variant>
 
 namespace duet::simulation {
@@ -99,6 +101,8 @@ void PairingRun::transmit(int from, const pairing::Send& send) {
 
 void PairingRun::begin(int worker, const pairing::Begin& begin) {
   Side& mine = state(worker).side;
+  if (mine.meeting != 0)
+    throw std::logic_error("worker " + std::to_string(worker) + " began a second meeting");
   mine = {begin.peer, begin.meeting, begin.token, begin.offerer, false};
   Side& other = state(begin.peer).side;
   if (!alive(begin.peer) || other.peer != worker || other.meeting != begin.meeting ||

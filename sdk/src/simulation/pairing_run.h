@@ -38,13 +38,14 @@ struct PairingRunOptions {
 };
 
 /// The pairing machines of N workers in virtual time: carries their messages, holds their meetings, lets
-/// workers crash and come back. What a meeting does to parameters is the business of whoever listens.
+/// workers crash and come back. What a meeting does to parameters is the business of whoever listens. Throws
+/// std::logic_error when a machine begins a meeting while it is in one.
 class PairingRun {
  public:
   struct Listener {
     virtual ~Listener() = default;
     virtual void on_step(double /*now*/, int /*worker*/) {}
-    /// Both sides are there: a < b or not, the offerer first.
+    /// Both sides are there.
     virtual void on_meeting_began(double /*now*/, int /*offerer*/, int /*accepter*/) {}
     virtual void on_meeting_ended(double /*now*/, int /*offerer*/, int /*accepter*/) {}
     /// After every event of a worker's machine: for tests of what must always hold.

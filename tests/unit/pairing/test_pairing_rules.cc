@@ -3,9 +3,9 @@
 
 #include <cmath>
 
+#include "bench.h"
 #include "duet/error.h"
 #include "pairing/pairing.h"
-#include "two_sided.h"
 
 namespace duet::pairing {
 namespace {
@@ -19,13 +19,6 @@ Config between_3_and_8() {
   config.neighbours = {{3, 0.5}, {8, 0.5}};
   config.unlimited_budget = true;
   return config;
-}
-
-/// The neighbours have no budget just now: what the machine offers is declined.
-void decline_offers(Bench& bench, double now) {
-  for (auto offers = bench.sent(kOffer); !offers.empty(); offers = bench.sent(kOffer))
-    for (const Send& offer : offers)
-      bench.hear(now, offer.peer, kDecline, offer.message.meeting, 0, DeclineReason::kNoBudget);
 }
 
 TEST(PairingSetup, RefusesWhatCannotBe) {
@@ -347,7 +340,7 @@ TEST(PairingRules, DuplicatesChangeNothing) {
   EXPECT_EQ(bench.machine.partner(), 8);
   bench.machine.on_meeting_began(0.2);
   bench.machine.on_meeting_ended(0.3, true);
-  decline_offers(bench, 0.3);
+  bench.decline_offers(0.3);
   bench.hear(0.4, 8, kAccept, meeting);
   EXPECT_EQ(bench.sent(kWithdrawn).size(), 1u) << "that meeting is over";
 
@@ -541,7 +534,7 @@ TEST(PairingRules, TakesOtherNeighboursWhenTheGraphIsRepaired) {
   bench.machine.set_neighbours(0.1, {{2, 0.5}, {8, 0.5}});
   EXPECT_EQ(bench.machine.partner(), 8) << "still a neighbour: the meeting goes on";
   bench.machine.on_meeting_ended(0.2, true);
-  decline_offers(bench, 0.2);
+  bench.decline_offers(0.2);
   bench.hear(0.3, 3, kOffer, 78, 1);
   EXPECT_TRUE(bench.sent().empty()) << "not a neighbour any more";
   bench.hear(0.4, 2, kOffer, 79, 1);

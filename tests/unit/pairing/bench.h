@@ -46,6 +46,13 @@ class Bench {
     machine.on_meeting_ended(now + duration, true);
   }
 
+  /// The neighbours have no budget just now: what the machine offers is declined.
+  void decline_offers(double now) {
+    for (auto offers = sent(MessageKind::kOffer); !offers.empty(); offers = sent(MessageKind::kOffer))
+      for (const Send& offer : offers)
+        hear(now, offer.peer, MessageKind::kDecline, offer.message.meeting, 0, DeclineReason::kNoBudget);
+  }
+
   Pairing machine;
   std::vector<Begin> begins;
 };
