@@ -56,16 +56,13 @@ class DUET_API Topology {
   /// - ring, path, complete
   /// - star: worker 0 and each other one
   /// - torus[:RxC]: rows and columns that close on themselves; without sides: the squarest. A side of 2 has
-  /// one
-  ///   edge across, not two; a side of 1 (a prime number of workers) is refused
+  ///   one edge across, not two; a side of 1 (a prime number of workers) is refused
   /// - hypercube: powers of 2 only
   /// - exponential: offsets ±2^k with 2^k < workers, each edge once
-  /// - exponential-paper: the same with the antipode's rate doubled, as in the authors' code; powers of 2
-  /// only
+  /// - exponential-paper: with the antipode's rate doubled, as in the authors' code; powers of 2 only
   /// - random-regular:d[:seed]: d neighbours each; for the same seed (0) the same graph everywhere
   /// - file:PATH: a line `i j [rate]` per edge, # comments. Either all lines have a rate, which is taken
-  /// times
-  ///   `rate`, or none has, and the edges share the budget `rate`
+  ///   times `rate`, or none has, and the edges share the budget `rate`
   static Topology make(std::string_view description, int workers, double rate = 1.0);
   /// The descriptions that make() takes, as in its table; for help texts.
   static const std::vector<std::string>& known();
