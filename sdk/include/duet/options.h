@@ -2,8 +2,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "duet/buffer.h"
@@ -14,15 +16,13 @@ namespace duet {
 
 /// Everything that a Worker can be told. Plain values with their defaults; times in seconds, sizes in bytes.
 struct DUET_API Options {
-  // ---- who am I
-  // -------------------------------------------------------------------------------------------------
+  // ---- who am I ----
   int rank = 0;
   int world_size = 1;
   int local_rank = 0;  ///< index among the workers of this machine
   std::string run_id;  ///< empty: the seed chooses one
 
-  // ---- how we find each other
-  // ------------------------------------------------------------------------------------
+  // ---- how we find each other ----
   /// "seed://host:port" (rank 0 listens there), "file:DIRECTORY" (one machine or a shared file system), or
   /// "local:NAME" (workers that are threads of one process).
   std::string rendezvous = "seed://127.0.0.1:29650";
@@ -33,8 +33,7 @@ struct DUET_API Options {
   double seed_timeout = 60.0;  ///< until the seed (or directory) answers at all
   double join_timeout = 60.0;  ///< from then until all world_size workers are there
 
-  // ---- the algorithm
-  // ---------------------------------------------------------------------------------------------
+  // ---- the algorithm ----
   std::string algorithm = "a2cid2";  ///< a2cid2, adpsgd, allreduce
   std::string graph = "ring";        ///< Topology::make()
   std::optional<Topology> topology;  ///< wins over `graph`
@@ -51,8 +50,7 @@ struct DUET_API Options {
   bool keep_start = false;
   std::uint64_t seed = 0;
 
-  // ---- the exchange
-  // ----------------------------------------------------------------------------------------------
+  // ---- the exchange ----
   std::string transport = "libfabric";   ///< NAME[:provider]: inproc, libfabric, libfabric:tcp, …
   std::vector<std::string> plugin_path;  ///< searched first; then DUET_PLUGIN_PATH, then beside libduet.so
   /// Faults to inject into the transport, for tests: "delay=0.002,drop=0.01" (docs/testing.md). Empty: none.
@@ -63,32 +61,59 @@ struct DUET_API Options {
   double meeting_timeout = 10.0;       ///< a meeting without progress for this long is broken off
   double connect_timeout = 5.0;
 
-  // ---- the end
-  // ---------------------------------------------------------------------------------------------------
+  // ---- the end ----
   std::uint64_t sample_goal = 0;  ///< done() when the run's samples reach it; 0: the embedder decides
   double finish_timeout = 60.0;   ///< how long finish() waits for the others to finish training
-  double average_timeout =
-      30.0;  ///< one attempt at the final average (and any other tree pass) without progress
+  /// One attempt at the final average (and any other tree pass) without progress.
+  double average_timeout = 30.0;
 
-  // ---- liveness and telemetry
-  // ------------------------------------------------------------------------------------
+  // ---- liveness and telemetry ----
   double heartbeat_interval = 1.0;
   double gone_after = 5.0;  ///< silence after which a member is gone
-  double telemetry_interval =
-      0.2;  ///< consensus distance is estimated at common wall-clock multiples of this; 0: off
+  /// Consensus distance is estimated at common wall-clock multiples of this; 0: off.
+  double telemetry_interval = 0.2;
 
+  // ---- where values come from ----
   /// One line of the settings' origin: "world_size = 8 (torchrun: WORLD_SIZE)".
   struct Source {
     std::string name, value, origin;
   };
+  /// What from_environment() and set() found or were told, once per name. A secret's value is "(hidden)".
   std::vector<Source> sources;
 
-  /// Rank, size and rendezvous from the launcher (DUET_* > torchrun > Open MPI > PMIx/PMI > Slurm >
-  /// Kubernetes Indexed Job > one process), everything else from DUET_<NAME IN CAPITALS> where set. Throws
-  /// ConfigurationError that names the variable.
+  /// Rank, size and rendezvous from the launcher (DUET_* > torchrun > Open MPI > PMIx/PMI > Slurm > Kubernetes
+  /// Indexed Job > one process), everything else from DUET_<NAME IN CAPITALS> where set. Throws
+  /// ConfigurationError that names the variable and its value.
+  ///
+  /// RANK counts only together with LOCAL_RANK (some operators set it to the node's index). Under torchrun rank 0
+  /// listens on MASTER_ADDR, but on a port of our own (29650): MASTER_PORT may be served by torchrun already.
+  /// An Indexed Job does not tell its size: set DUET_WORLD_SIZE.
   static Options from_environment();
+  /// The same from variables that are handed in; for tests and for programs that start others.
+  static Options from_variables(const std::map<std::string, std::string>& variables);
 
-  /// Throws ConfigurationError on the first value that cannot be. Called by Worker.
+  /// One setting by its name, as text: what DUET_<NAME> would do. For a program's own command line:
+  ///   options.set("graph", "torus:4x4");
+  /// `name` may have dashes for underscores. Throws ConfigurationError that names setting, origin and text.
+  void set(std::string_view name, const std::string& text, const std::string& origin = "command line");
+  /// As set() would read it; a secret is "(hidden)" when it is set. Throws ConfigurationError for an unknown name.
+  std::string get(std::string_view name) const;
+
+  /// One entry of the table that from_environment(), set(), validate() and the documentation share.
+  struct Setting {
+    std::string name;      ///< "block_bytes"
+    std::string variable;  ///< "DUET_BLOCK_BYTES"; empty: none
+    std::string help;
+    std::string expected;  ///< "a whole number, at least 1"
+    std::string standard;  ///< the default, as text
+  };
+  static const std::vector<Setting>& settings();
+
+  /// Every setting with its present value. Origin: as in `sources`, or "default", or "program" where the value was
+  /// assigned since.
+  std::vector<Source> origins() const;
+
+  /// Throws ConfigurationError on the first value that cannot be, with its origin. Called by Worker.
   void validate() const;
 };
 
