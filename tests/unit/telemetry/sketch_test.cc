@@ -6,6 +6,7 @@
 #include <functional>
 #include <limits>
 #include <memory>
+#include <ostream>
 #include <random>
 #include <string>
 #include <utility>
@@ -46,6 +47,8 @@ struct Shape {
   std::size_t count = 50'000;
   int seeds = 400;
 };
+
+void PrintTo(const Shape& shape, std::ostream* out) { *out << shape.name; }
 
 std::vector<Shape> shapes() {
   const auto normal = std::make_shared<Vector>(normal_vector(50'000, 11));
