@@ -52,7 +52,8 @@ void Context::watch(Connection& connection, EndpointPtr endpoint) {
 
 duet_connection* Context::connect(const duet_connect_request& request) {
   const std::string blob(static_cast<const char*>(request.address), request.address_bytes);
-  const sockaddr_in to = parse_blob(blob, settings_.provider);
+  const sockaddr_in to =
+      parse_blob(blob, settings_.provider, request.peer == nullptr ? "peer" : request.peer);
   duet_connection& connection = add_connection(request);
   connection.set_peer_address(to);
   try {

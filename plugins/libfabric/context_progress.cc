@@ -329,10 +329,17 @@ void Context::expire(std::uint64_t now_ns) {
     const std::uint64_t id = deadlines_.begin()->second;
     deadlines_.erase(deadlines_.begin());
     if (const auto operation = operations_.find(id); operation != operations_.end()) {
-      // One operation cannot be taken out of a stream: its connection ends with it.
       Connection& connection = *operation->second.connection;
-      fail(connection,
-           connection.failure_of(DUET_TIMED_OUT, 0, describe(operation->second) + " passed its deadline"));
+      const Failure failure =
+          connection.failure_of(DUET_TIMED_OUT, 0, describe(operation->second) + " passed its deadline");
+      if (!operation->second.posted) {
+        connection.remove_queued(operation->second);
+        connection.note(failure);
+        complete(operation, DUET_TIMED_OUT, 0);
+        continue;
+      }
+      // libfabric cannot take one operation out of a stream: its connection ends with it.
+      fail(connection, failure);
     } else if (const auto connection = connections_.find(id); connection != connections_.end()) {
       connect_deadlines_.erase(id);
       const bool accepting = connection->second->endpoint() == nullptr;

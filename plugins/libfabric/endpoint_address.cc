@@ -35,9 +35,9 @@ std::string make_blob(const std::string& provider, const sockaddr_in& address) {
   return std::string(kScheme) + provider + std::string(kSeparator) + to_text(address);
 }
 
-sockaddr_in parse_blob(const std::string& blob, const std::string& our_provider) {
+sockaddr_in parse_blob(const std::string& blob, const std::string& our_provider, const std::string& peer) {
   const auto refuse = [&](const std::string& why) -> FailureError {
-    return {DUET_MISUSE, "libfabric: peer address \"" + printable(blob) + "\": " + why};
+    return {DUET_MISUSE, peer + ": libfabric address \"" + printable(blob) + "\": " + why};
   };
   if (!blob.starts_with(kScheme)) {
     throw refuse("not an address of this transport (want \"duet-libfabric:PROVIDER://ADDRESS:PORT\")");

@@ -14,7 +14,8 @@ std::string to_text(const sockaddr_in& address);
 /// error.
 std::string make_blob(const std::string& provider, const sockaddr_in& address);
 
-/// Throws FailureError (DUET_MISUSE) when the bytes are no such blob, or name another provider than ours.
-sockaddr_in parse_blob(const std::string& blob, const std::string& our_provider);
+/// Throws FailureError (DUET_MISUSE), with the name of the peer, when the bytes are no such blob, or name
+/// another provider than ours.
+sockaddr_in parse_blob(const std::string& blob, const std::string& our_provider, const std::string& peer);
 
 }  // namespace duet::libfabric
