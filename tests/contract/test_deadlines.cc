@@ -41,7 +41,7 @@ TEST_P(Deadlines, OfConnectionsThatNobodyAnswers) {
       const std::uint64_t failed_at = now_ns();
       EXPECT_EQ(a->state(connection, &error), DUET_CONNECTION_FAILED);
       EXPECT_EQ(error.status, DUET_TIMED_OUT);
-      EXPECT_THAT(error.text, HasSubstr("rank 3"));
+      EXPECT_THAT(std::string(error.text), HasSubstr("rank 3"));
       EXPECT_GE(failed_at, deadline);
       a->close(connection);
       return failed_at - deadline;
@@ -64,7 +64,7 @@ TEST_P(Deadlines, OfReceivesThatNobodyServes) {
       duet_error error{};
       table_.last_error(pair.ab, &error);
       EXPECT_EQ(error.status, DUET_TIMED_OUT);
-      EXPECT_THAT(error.text, HasSubstr("rank 7"));
+      EXPECT_THAT(std::string(error.text), HasSubstr("rank 7"));
     }
     return ended_at - deadline;
   });
@@ -115,7 +115,7 @@ TEST_P(Deadlines, OfOperationsOnPendingConnections) {
     const std::uint64_t ended_at = now_ns();
     EXPECT_EQ(a->status(received), DUET_TIMED_OUT);
     EXPECT_EQ(a->status(sent), DUET_TIMED_OUT);
-    EXPECT_EQ(a->state(ab), DUET_CONNECTION_PENDING);
+    EXPECT_NE(a->state(ab), DUET_CONNECTION_READY);
     a->close(ab);
     return ended_at > deadline ? ended_at - deadline : 0;
   });

@@ -88,7 +88,7 @@ TEST_P(Ends, ThePeersCloseEndsOperationsAndIsReported) {
     duet_error error{};
     EXPECT_EQ(pair.a->state(pair.ab, &error), DUET_CONNECTION_FAILED);
     EXPECT_EQ(error.status, DUET_PEER_LOST);
-    EXPECT_THAT(error.text, HasSubstr("rank 3"));
+    EXPECT_THAT(std::string(error.text), HasSubstr("rank 3"));
   }
   pair.a->close(pair.ab);
 }

@@ -291,6 +291,9 @@ std::shared_ptr<const Transport> load_plugin(const std::string& path, std::strin
   if (handle == nullptr) {
     const char* text = dlerror();
     *reason = text == nullptr ? "dlopen failed" : text;
+    // The reason stands beside the path already.
+    const std::string prefix = canonical.string() + ": ";
+    if (reason->starts_with(prefix)) reason->erase(0, prefix.size());
     return nullptr;
   }
   // Never closed, not even when it is turned down: its constructors may have started threads.
