@@ -113,8 +113,11 @@ void Finisher::conclude() {
   }
   result.consensus_distance = counted > 0 ? std::sqrt(sum / counted) : 0.0;
   result.distance_to_mean = std::sqrt(members.of(options_.rank).squared_distance);
-  const auto live = members.live_ranks();
-  result.lowest = alone_ || live.empty() || live.front() == options_.rank;
+  // Of those in the average, whoever is lowest and did not die; it may have left already, its work done.
+  const auto first = std::find_if(result.members.begin(), result.members.end(), [&](int rank) {
+    return rank == options_.rank || members.of(rank).phase != membership::Phase::kGone;
+  });
+  result.lowest = *first == options_.rank;
   result.exit_code = result.lost.empty() ? 0 : kExitLost;
   promise_.set_value(std::move(result));
 }
