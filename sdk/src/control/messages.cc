@@ -172,25 +172,40 @@ int read_rank(std::int32_t rank, const char* what) {
 }
 
 template <typename Vector>
-std::size_t checked_size(const Vector* vector, std::size_t largest, const char* what) {
+std::size_t checked_size(const Vector* vector, std::size_t largest, const char* what,
+                         std::size_t alignment = 1) {
   if (vector == nullptr) return 0;
   if (vector->size() > largest) {
     throw Invalid{std::string(what) + " has " + std::to_string(vector->size()) + " elements (at most " +
                   std::to_string(largest) + ")"};
   }
+  // The verifier looks at where a vector's length lies, not at its elements.
+  if (reinterpret_cast<std::uintptr_t>(vector->Data()) % alignment != 0) throw Invalid{"it is damaged"};
   return vector->size();
 }
 
-std::string read_text(const flatbuffers::String* text, std::size_t largest, const char* what) {
-  const std::size_t size = checked_size(text, largest, what);
-  return size == 0 ? std::string() : std::string(text->data(), size);
-}
+/// Reads texts. FlatBuffers may refer to one text from many places, so that a few bytes could ask for
+/// gigabytes; ours never do, so all texts together are no longer than the message.
+class TextReader {
+ public:
+  explicit TextReader(std::size_t message_size) : left_(message_size) {}
+  std::string text(const flatbuffers::String* from, std::size_t largest, const char* what) {
+    const std::size_t size = take(checked_size(from, largest, what));
+    return size == 0 ? std::string() : std::string(from->data(), size);
+  }
+  std::string bytes(const flatbuffers::Vector<std::uint8_t>* from, std::size_t largest, const char* what) {
+    const std::size_t size = take(checked_size(from, largest, what));
+    return size == 0 ? std::string() : std::string(reinterpret_cast<const char*>(from->data()), size);
+  }
 
-std::string read_bytes(const flatbuffers::Vector<std::uint8_t>* bytes, std::size_t largest,
-                       const char* what) {
-  const std::size_t size = checked_size(bytes, largest, what);
-  return size == 0 ? std::string() : std::string(reinterpret_cast<const char*>(bytes->data()), size);
-}
+ private:
+  std::size_t take(std::size_t size) {
+    if (size > left_) throw Invalid{"its texts overlap"};
+    left_ -= size;
+    return size;
+  }
+  std::size_t left_;
+};
 
 template <typename Enum>
 Enum read_enum(std::uint8_t value, Enum last, const char* what) {
@@ -199,7 +214,7 @@ Enum read_enum(std::uint8_t value, Enum last, const char* what) {
   return static_cast<Enum>(value);
 }
 
-membership::Entry read_entry(const wire::Entry& from) {
+membership::Entry read_entry(const wire::Entry& from, TextReader& texts) {
   membership::Entry entry;
   entry.world_size = from.world_size();
   if (entry.world_size < 1 || entry.world_size > kLargestWorld) {
@@ -207,15 +222,15 @@ membership::Entry read_entry(const wire::Entry& from) {
   }
   entry.rank = read_rank(from.rank(), "an entry's rank");
   entry.incarnation = read_id(from.incarnation());
-  entry.host = read_text(from.host(), kLargestLabel, "an entry's host");
+  entry.host = texts.text(from.host(), kLargestLabel, "an entry's host");
   entry.pid = from.pid();
-  entry.control_address = read_text(from.control_address(), kLargestLabel, "an entry's control address");
-  entry.transport = read_text(from.transport(), kLargestLabel, "an entry's transport");
+  entry.control_address = texts.text(from.control_address(), kLargestLabel, "an entry's control address");
+  entry.transport = texts.text(from.transport(), kLargestLabel, "an entry's transport");
   entry.transport_address =
-      read_bytes(from.transport_address(), kLargestLabel, "an entry's transport address");
+      texts.bytes(from.transport_address(), kLargestLabel, "an entry's transport address");
   entry.schema_hash = from.schema_hash();
-  entry.schema = read_text(from.schema(), kLargestText, "an entry's schema");
-  entry.options = read_text(from.options(), kLargestLabel, "an entry's options");
+  entry.schema = texts.text(from.schema(), kLargestText, "an entry's schema");
+  entry.options = texts.text(from.options(), kLargestLabel, "an entry's options");
   return entry;
 }
 
@@ -230,14 +245,15 @@ TickSums read_sums(const wire::TickSums& from) {
   sums.losses = from.losses();
   sums.loss_sum = from.loss_sum();
   sums.squared_deviations = from.squared_deviations();
-  const std::size_t size = checked_size(from.sketch(), kLargestSketch, "a sketch");
+  const std::size_t size = checked_size(from.sketch(), kLargestSketch, "a sketch", alignof(double));
   if (size > 0) sums.sketch.assign(from.sketch()->begin(), from.sketch()->end());
   return sums;
 }
 
 Body read_heartbeat(const wire::Heartbeat& from) {
   Heartbeat heartbeat;
-  const std::size_t size = checked_size(from.states(), kLargestWorld, "a heartbeat");
+  const std::size_t size =
+      checked_size(from.states(), kLargestWorld, "a heartbeat", alignof(wire::MemberState));
   heartbeat.states.reserve(size);
   for (std::size_t i = 0; i < size; ++i) {
     const wire::MemberState* state = from.states()->Get(static_cast<flatbuffers::uoffset_t>(i));
@@ -253,13 +269,13 @@ Body read_heartbeat(const wire::Heartbeat& from) {
   return heartbeat;
 }
 
-Body read_joined(const wire::Joined& from) {
+Body read_joined(const wire::Joined& from, TextReader& texts) {
   Joined joined;
-  joined.run_id = read_text(from.run_id(), kLargestLabel, "a run id");
+  joined.run_id = texts.text(from.run_id(), kLargestLabel, "a run id");
   const std::size_t size = checked_size(from.entries(), kLargestWorld, "a roster");
   joined.entries.reserve(size);
   for (std::size_t i = 0; i < size; ++i) {
-    joined.entries.push_back(read_entry(*from.entries()->Get(static_cast<flatbuffers::uoffset_t>(i))));
+    joined.entries.push_back(read_entry(*from.entries()->Get(static_cast<flatbuffers::uoffset_t>(i)), texts));
   }
   return joined;
 }
@@ -285,20 +301,20 @@ Body read_pair(const wire::Pair& from) {
   return pair;
 }
 
-Body read_body(const wire::Envelope& envelope) {
+Body read_body(const wire::Envelope& envelope, TextReader texts) {
   if (envelope.body() == nullptr) throw Invalid{"it has no body"};
   switch (envelope.body_type()) {
     case wire::Body::NONE:
       break;
     case wire::Body::Join:
-      return Join{read_entry(*envelope.body_as_Join()->entry())};
+      return Join{read_entry(*envelope.body_as_Join()->entry(), texts)};
     case wire::Body::JoinPending:
       return read_pending(*envelope.body_as_JoinPending());
     case wire::Body::JoinRefused:
-      return JoinRefused{read_text(envelope.body_as_JoinRefused()->reason(), kLargestLabel, "a reason"),
+      return JoinRefused{texts.text(envelope.body_as_JoinRefused()->reason(), kLargestLabel, "a reason"),
                          envelope.body_as_JoinRefused()->timed_out()};
     case wire::Body::Joined:
-      return read_joined(*envelope.body_as_Joined());
+      return read_joined(*envelope.body_as_Joined(), texts);
     case wire::Body::Heartbeat:
       return read_heartbeat(*envelope.body_as_Heartbeat());
     case wire::Body::Pair:
@@ -309,7 +325,7 @@ Body read_body(const wire::Envelope& envelope) {
       return TickDown{read_sums(*envelope.body_as_TickDown()->sums())};
     case wire::Body::Part:
       return Part{envelope.body_as_Part()->round(),
-                  read_bytes(envelope.body_as_Part()->text(), kLargestText, "a gathered text")};
+                  texts.bytes(envelope.body_as_Part()->text(), kLargestText, "a gathered text")};
     case wire::Body::PartReceived:
       return PartReceived{envelope.body_as_PartReceived()->round()};
   }
@@ -340,7 +356,7 @@ Message read_message(const std::uint8_t* data, std::size_t size) {
   message.header.rank = read_rank(envelope.rank(), "its sender's rank");
   message.header.from = read_id(envelope.from());
   message.header.to = read_id(envelope.to());
-  message.body = read_body(envelope);
+  message.body = read_body(envelope, TextReader(size));
   return message;
 }
 

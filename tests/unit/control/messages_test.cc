@@ -7,6 +7,7 @@
 #include <random>
 #include <stdexcept>
 
+#include "control/messages_generated.h"
 #include "unit/control/sample_messages.h"
 
 namespace duet::control {
@@ -135,6 +136,24 @@ TEST(Messages, ALengthThatLiesIsRefused) {
   for (const std::uint32_t lie : {0x7fffffffu, 0xffffffffu, 0x80000000u, 1000u}) {
     EXPECT_THAT(refusal(with_replaced(bytes, honest, raw(lie) + text)), HasSubstr("damaged")) << lie;
   }
+}
+
+TEST(Messages, AFewBytesCannotAskForGigabytes) {
+  flatbuffers::FlatBufferBuilder builder;
+  const auto schema = builder.CreateString(std::string(1u << 20, 's'));
+  wire::EntryBuilder entry_builder(builder);
+  entry_builder.add_world_size(1);
+  entry_builder.add_schema(schema);
+  const auto entry = entry_builder.Finish();
+  // One entry, referred to from tens of thousands of places.
+  const auto entries =
+      builder.CreateVector(std::vector<flatbuffers::Offset<wire::Entry>>(kLargestWorld, entry));
+  const auto joined = wire::CreateJoined(builder, 0, entries);
+  const wire::Id id{1, 1};
+  wire::FinishEnvelopeBuffer(
+      builder, wire::CreateEnvelope(builder, 1, 0, 0, 0, &id, &id, wire::Body::Joined, joined.Union()));
+  EXPECT_THAT(refusal({reinterpret_cast<const char*>(builder.GetBufferPointer()), builder.GetSize()}),
+              HasSubstr("overlap"));
 }
 
 TEST(Messages, NoTruncationIsTakenForAWholeMessage) {
