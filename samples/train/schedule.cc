@@ -1,0 +1,31 @@
+#include "schedule.h"
+
+namespace samples {
+
+double Schedule::learning_rate(double progress) const {
+  if (constant) return peak;
+  if (progress <= 0.0) return start;
+  if (progress < warmup) return start + (peak - start) * progress / warmup;
+  double rate = peak;
+  if (progress >= first_drop) rate *= factor;
+  if (progress >= second_drop) rate *= factor;
+  return rate;
+}
+
+Schedule digits_schedule(double lr, bool constant) {
+  Schedule schedule;
+  schedule.start = 0.1 * lr;
+  schedule.peak = lr;
+  schedule.constant = constant;
+  return schedule;
+}
+
+Schedule cifar10_schedule(double lr, int world_size, double batch_size, bool constant) {
+  Schedule schedule;
+  schedule.start = lr;
+  schedule.peak = lr * batch_size * world_size / 256.0;
+  schedule.constant = constant;
+  return schedule;
+}
+
+}  // namespace samples

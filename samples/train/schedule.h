@@ -1,0 +1,25 @@
+#pragma once
+
+namespace samples {
+
+/// The learning rate as a function of the run's progress alone, the samples of all workers ÷ the goal:
+/// workers of different speed are at the same learning rate at the same time. Pure.
+struct Schedule {
+  double start = 0.0;  ///< at the very beginning
+  double peak = 0.0;   ///< after the warm-up
+  double warmup = 0.05;
+  double first_drop = 0.5;
+  double second_drop = 0.75;
+  double factor = 0.1;    ///< at each drop
+  bool constant = false;  ///< `peak` throughout
+
+  /// progress: 0 … 1; anything beyond counts as 0 or 1.
+  double learning_rate(double progress) const;
+};
+
+/// lr 10 % … 100 % in the warm-up.
+Schedule digits_schedule(double lr, bool constant);
+/// Goyal et al. 2017: from lr up to lr × (samples that all workers take in one step) ÷ 256.
+Schedule cifar10_schedule(double lr, int world_size, double batch_size, bool constant);
+
+}  // namespace samples

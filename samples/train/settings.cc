@@ -1,0 +1,108 @@
+#include "settings.h"
+
+#include <CLI/CLI.hpp>
+#include <cmath>
+#include <iostream>
+
+#include "duet/error.h"
+#include "report.h"
+
+namespace samples {
+namespace {
+
+// 0 in the settings: not given.
+void fill_in_defaults(Settings& settings) {
+  const bool digits = settings.dataset == "digits";
+  if (settings.data.empty()) settings.data = digits ? DUET_SAMPLE_DATA : "cifar-10-batches-bin";
+  if (settings.epochs == 0.0) settings.epochs = digits ? 300.0 : 100.0;
+  if (settings.batch_size == 0) settings.batch_size = digits ? 16 : 128;
+  if (settings.lr == 0.0) settings.lr = settings.optimizer == "adamw" ? 1e-3 : digits ? 0.05 : 0.1;
+}
+
+void check_workers(Settings& settings, bool transport_given) {
+  if (settings.workers == 0) return;
+  if (settings.options.world_size > 1) {
+    throw duet::ConfigurationError("--workers " + std::to_string(settings.workers) +
+                                   " runs all workers in one process, but a launcher has started " +
+                                   std::to_string(settings.options.world_size) +
+                                   " of them: leave out one of the two");
+  }
+  if (!transport_given) settings.options.transport = "inproc";
+}
+
+}  // namespace
+
+Schedule Settings::schedule(int world_size) const {
+  if (dataset == "digits") return digits_schedule(lr, constant_lr);
+  return cifar10_schedule(lr, world_size, static_cast<double>(batch_size), constant_lr);
+}
+
+std::optional<int> parse(int argc, const char* const* argv, Settings& settings) {
+  settings.options = duet::Options::from_environment();
+  duet::Options& options = settings.options;
+  std::string wire = "float32";
+
+  CLI::App app{
+      "Trains a real model with A2CiD2: start it under duet-run (or any launcher), or with --workers.",
+      "duet-train"};
+  app.add_option("--dataset", settings.dataset, "What to train on [digits]")
+      ->check(CLI::IsMember({"digits", "cifar10"}));
+  app.add_option("--data", settings.data, "Folder of digits.csv, or of CIFAR-10's binary files");
+  app.add_option("--algorithm", options.algorithm, "a2cid2, adpsgd or allreduce")->capture_default_str();
+  app.add_option("--graph", options.graph, "ring, complete, exponential, star, torus:4x5, file:PATH, …")
+      ->capture_default_str();
+  app.add_option("--rate", options.rate, "Meetings per gradient step and worker")->capture_default_str();
+  auto* transport = app.add_option("--transport", options.transport, "inproc, or libfabric[:provider]")
+                        ->capture_default_str();
+  app.add_option("--clock", options.clock, "adaptive, wall or meetings")->capture_default_str();
+  app.add_option("--pairing", options.pairing, "holdoff, fifo or target")->capture_default_str();
+  auto* wire_option = app.add_option("--wire", wire, "Element type on the wire: float32 or bf16 [float32]")
+                          ->check(CLI::IsMember({"float32", "bf16"}));
+  app.add_option(
+         "--epochs", settings.epochs,
+         "Of the whole run: samples of all workers / size of the training set [digits 300, cifar10 100]")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--batch-size", settings.batch_size, "Of each worker [digits 16, cifar10 128]")
+      ->check(CLI::Range(std::size_t{1}, std::size_t{1} << 20));
+  app.add_option("--optimizer", settings.optimizer, "sgd or adamw [sgd]")
+      ->check(CLI::IsMember({"sgd", "adamw"}));
+  app.add_option("--lr", settings.lr, "Learning rate [digits 0.05, cifar10 0.1]")->check(CLI::PositiveNumber);
+  app.add_flag("--constant-lr", settings.constant_lr, "No warm-up and no decay");
+  app.add_option("--momentum", settings.momentum, "Of SGD")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  app.add_option("--weight-decay", settings.weight_decay, "cifar10: not on batch-norm and biases")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  app.add_option("--statistics-every", settings.statistics_every,
+                 "Average batch-norm's statistics in every k-th meeting, too; 0: at the end only")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  app.add_option("--seed", options.seed, "Of the model, the shuffling and the meetings")
+      ->capture_default_str();
+  app.add_option("--report", settings.report, "Write the run's report there, as JSON");
+  app.add_flag("--progress", settings.progress, "Print a line per second");
+  app.add_option("--workers", settings.workers, "Run so many workers as threads of this process")
+      ->check(CLI::Range(1, 4096));
+  app.add_option("--threads", settings.threads, "That LibTorch may use in each worker")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return app.exit(error);
+    std::cerr << "duet-train: " << error.what() << " (duet-train --help lists the options)\n";
+    return 2;
+  }
+  if (wire_option->count() > 0)
+    options.wire = wire == "bf16" ? duet::DType::kBFloat16 : duet::DType::kFloat32;
+  check_workers(settings, transport->count() > 0);
+  fill_in_defaults(settings);
+  if (!settings.report.empty()) require_writable(settings.report);
+  duet::Options checked = options;
+  if (settings.workers > 0) checked.world_size = settings.workers;
+  checked.validate();
+  return std::nullopt;
+}
+
+}  // namespace samples

@@ -1,0 +1,182 @@
+#include "training.h"
+
+#include <ATen/Parallel.h>
+#include <torch/optim/adamw.h>
+#include <torch/optim/sgd.h>
+#include <torch/utils.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <exception>
+#include <limits>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "batches.h"
+#include "cifar10.h"
+#include "digits.h"
+#include "duet/torch/trainer.h"
+#include "evaluation.h"
+#include "monitor.h"
+#include "report.h"
+
+namespace samples {
+namespace {
+
+constexpr double kGatherTimeout = 20.0;
+
+std::shared_ptr<Classifier> make_model(const Settings& settings, std::uint64_t seed) {
+  // LibTorch's generator is one for the process; workers that are threads take turns.
+  static std::mutex mutex;
+  const std::lock_guard lock(mutex);
+  torch::manual_seed(seed);
+  return settings.dataset == "digits" ? make_digits_net() : make_resnet18();
+}
+
+// CIFAR-10's recipe keeps weight decay off batch-norm and biases, which have one dimension only.
+std::vector<std::vector<torch::Tensor>> decay_groups(Classifier& model, bool spare_vectors) {
+  std::vector<std::vector<torch::Tensor>> groups(2);
+  for (const auto& parameter : model.parameters()) {
+    groups[spare_vectors && parameter.dim() <= 1 ? 1 : 0].push_back(parameter);
+  }
+  return groups;
+}
+
+template <class Optimizer, class OptimizerOptions>
+std::unique_ptr<torch::optim::Optimizer> make(const std::vector<std::vector<torch::Tensor>>& groups,
+                                              OptimizerOptions options, double weight_decay) {
+  std::vector<torch::optim::OptimizerParamGroup> parts;
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    if (groups[i].empty()) continue;
+    auto own = std::make_unique<OptimizerOptions>(options);
+    own->weight_decay(i == 0 ? weight_decay : 0.0);
+    parts.emplace_back(groups[i], std::move(own));
+  }
+  return std::make_unique<Optimizer>(parts, options);
+}
+
+std::unique_ptr<torch::optim::Optimizer> make_optimizer(const Settings& settings, Classifier& model) {
+  const auto groups = decay_groups(model, settings.dataset == "cifar10");
+  if (settings.optimizer == "adamw") {
+    return make<torch::optim::AdamW>(groups, torch::optim::AdamWOptions(settings.lr), settings.weight_decay);
+  }
+  return make<torch::optim::SGD>(groups, torch::optim::SGDOptions(settings.lr).momentum(settings.momentum),
+                                 settings.weight_decay);
+}
+
+void set_learning_rate(torch::optim::Optimizer& optimizer, double lr) {
+  for (auto& group : optimizer.param_groups())
+    group.options().set_lr(lr);
+}
+
+// Gradient steps until the samples of all workers have reached the goal.
+void train_to_the_goal(const Settings& settings, const DataSplit& data, Classifier& model,
+                       torch::optim::Optimizer& optimizer, duet::torch::Trainer& trainer, Monitor& monitor) {
+  const duet::Options& options = trainer.worker().options();
+  const Schedule schedule = settings.schedule(options.world_size);
+  Batches batches(data, options.seed + static_cast<std::uint64_t>(options.rank));
+  std::vector<float> images(settings.batch_size * data.train.image_size());
+  std::vector<std::int64_t> labels(settings.batch_size);
+  const auto x = image_tensor(images, data.train, settings.batch_size);
+  const auto y = torch::from_blob(labels.data(), {static_cast<std::int64_t>(labels.size())}, at::kLong);
+  double smooth_loss = std::numeric_limits<double>::quiet_NaN();
+
+  model.train();
+  while (!trainer.done()) {
+    batches.next(settings.batch_size, images.data(), labels.data());
+    const double progress =
+        static_cast<double>(trainer.status().samples) / static_cast<double>(options.sample_goal);
+    set_learning_rate(optimizer, schedule.learning_rate(progress));
+
+    optimizer.zero_grad();
+    const auto loss = at::cross_entropy_loss(model.forward(x), y);
+    loss.backward();
+    trainer.step(settings.batch_size);
+
+    // One batch says little: the mean over the last ten or so.
+    const double value = loss.item<double>();
+    smooth_loss = std::isnan(smooth_loss) ? value : 0.9 * smooth_loss + 0.1 * value;
+    trainer.report_loss(smooth_loss);
+    monitor.look();
+  }
+}
+
+}  // namespace
+
+std::shared_ptr<const DataSplit> load_data(const Settings& settings) {
+  return std::make_shared<const DataSplit>(settings.dataset == "digits" ? load_digits(settings.data)
+                                                                        : load_cifar10(settings.data));
+}
+
+int train(const Settings& settings, const duet::Options& who, const DataSplit& data) {
+  // Workers share the processors; more threads in each would only get into each other's way.
+  at::set_num_threads(settings.threads);
+  duet::Options options = who;
+  options.sample_goal =
+      static_cast<std::uint64_t>(std::ceil(settings.epochs * static_cast<double>(data.train.size())));
+
+  const auto model = make_model(settings, options.seed);
+  const auto optimizer = make_optimizer(settings, *model);
+  duet::torch::TrainerOptions trainer_options;
+  trainer_options.statistics_every = settings.statistics_every;
+  duet::torch::Trainer trainer(*model, *optimizer, options, trainer_options);
+
+  Monitor monitor(trainer, settings.progress);
+  train_to_the_goal(settings, data, *model, *optimizer, trainer, monitor);
+
+  trainer.edit([] {});  // takes delivery of the last meetings before the model is tested
+  const double own_accuracy = accuracy(*model, data.test, data);
+  const duet::RunStatus status = trainer.status();
+  RunReport report;
+  report.result = trainer.finish();
+  report.wall_seconds = monitor.seconds();
+  const auto own = WorkerReport::from(trainer.statistics(), report.result.distance_to_mean, own_accuracy);
+  const auto parts = trainer.worker().gather(to_text(own), kGatherTimeout);
+  if (!report.result.lowest) return report.result.exit_code;
+
+  report.run_id = trainer.worker().run_id();
+  report.options = trainer.worker().options();
+  report.status = status;
+  report.test_accuracy = accuracy(*model, data.test, data);
+  for (const auto& [rank, text] : parts)
+    report.workers.push_back(worker_report_from(text));
+  report.trace = monitor.trace();
+  if (!settings.report.empty()) write_atomically(settings.report, to_json(report));
+  std::printf("averaged model of %zu: test accuracy %.2f %%, after %.1f s\n", report.result.members.size(),
+              100.0 * report.test_accuracy, report.wall_seconds);
+  std::fflush(stdout);
+  return report.result.exit_code;
+}
+
+int train_in_threads(const Settings& settings, const DataSplit& data) {
+  const auto count = static_cast<std::size_t>(settings.workers);
+  std::vector<int> codes(count, 0);
+  std::vector<std::exception_ptr> problems(count);
+  std::vector<std::thread> threads;
+  for (std::size_t i = 0; i < count; ++i) {
+    threads.emplace_back([&, i] {
+      try {
+        duet::Options options = settings.options;
+        options.rank = options.local_rank = static_cast<int>(i);
+        options.world_size = settings.workers;
+        options.rendezvous = "local:train-" + std::to_string(getpid());
+        codes[i] = train(settings, options, data);
+      } catch (...) {
+        problems[i] = std::current_exception();
+      }
+    });
+  }
+  for (auto& thread : threads)
+    thread.join();
+  for (const auto& problem : problems) {
+    if (problem) std::rethrow_exception(problem);
+  }
+  return *std::max_element(codes.begin(), codes.end());
+}
+
+}  // namespace samples
