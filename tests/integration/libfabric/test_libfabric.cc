@@ -263,6 +263,25 @@ unsigned wakeups(Endpoint& endpoint, std::uint64_t milliseconds) {
   return rounds;
 }
 
+TEST(Libfabric, AnEventOfAClosedConnectionReachesNoOther) {
+  Endpoint a;
+  Endpoint b;
+  for (std::uint64_t session = 1; session <= 50; ++session) {
+    duet_connection* from_a = a.connect(b.address(), session, in_ms(5000));
+    poll_both(
+        a, b, [] { return false; }, 2);
+    duet_connection* from_b = b.accept(session, in_ms(5000));  // which queues the event that it is connected
+    plugin().close_connection(from_b);
+    // Its endpoint lies where the closed one lay, and nobody accepts it.
+    duet_connection* reused = b.connect(a.address(), 1000 + session, in_ms(5000));
+    poll_both(
+        a, b, [] { return false; }, 2);
+    EXPECT_EQ(state_of(reused), DUET_CONNECTION_PENDING) << session;
+    plugin().close_connection(reused);
+    plugin().close_connection(from_a);
+  }
+}
+
 TEST(Libfabric, AnIdleContextSleeps) {
   Pair pair;
   char room = 0;
