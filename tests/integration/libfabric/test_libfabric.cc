@@ -314,8 +314,8 @@ TEST(Libfabric, AContextWithAMessageButNoReceiveSleeps) {
   EXPECT_LT(cpu_seconds() - before, 0.03);
   ASSERT_EQ(pair.a.receive(pair.from_a, room.data(), 1, 2), DUET_OK);
   ASSERT_EQ(pair.a.receive(pair.from_a, room.data(), 1, 3), DUET_OK);
-  EXPECT_TRUE(pair.a.poll_until_finished(3, 100));
-  EXPECT_TRUE(pair.b.poll_until_finished(3, 100));
+  EXPECT_TRUE(pair.a.poll_until_finished(3, 2000));
+  EXPECT_TRUE(pair.b.poll_until_finished(3, 2000));
   before = cpu_seconds();
   EXPECT_LT(wakeups(pair.a, 500), 5u);
   EXPECT_LT(cpu_seconds() - before, 0.01);
@@ -336,23 +336,23 @@ TEST(Libfabric, TheDescriptorWakesTheHost) {
     ASSERT_EQ(pair.a.send(pair.from_a, &word, 1, operation), DUET_OK);
     pollfd interest{descriptor, POLLIN, 0};
     ASSERT_EQ(poll(&interest, 1, 1000), 1);
-    EXPECT_TRUE(pair.b.poll_until_finished(operation, 100));
-    EXPECT_TRUE(pair.a.poll_until_finished(operation, 100));
+    EXPECT_TRUE(pair.b.poll_until_finished(operation, 2000));
+    EXPECT_TRUE(pair.a.poll_until_finished(operation, 2000));
   }
 }
 
 TEST(Libfabric, ArmTellsTheNextDeadline) {
   Pair pair;
   char room = 0;
-  ASSERT_EQ(pair.b.receive(pair.from_b, &room, 1, 1, in_ms(120)), DUET_OK);
+  ASSERT_EQ(pair.b.receive(pair.from_b, &room, 1, 1, in_ms(1000)), DUET_OK);
   std::uint64_t sleep_ns = 10'000'000'000;
   pair.b.poll(0);
   while (plugin().arm(pair.b.get(), &sleep_ns) == DUET_AGAIN) {
     pair.b.poll(0);
   }
-  EXPECT_LE(sleep_ns, 120'000'000u);
-  EXPECT_GT(sleep_ns, 20'000'000u);
-  EXPECT_TRUE(pair.b.poll_until_finished(1, 220));
+  EXPECT_LE(sleep_ns, 1'000'000'000u);
+  EXPECT_GT(sleep_ns, 1'000'000u);
+  EXPECT_TRUE(pair.b.poll_until_finished(1, 5000));
   EXPECT_EQ(pair.b.status_of(1), DUET_TIMED_OUT);
 }
 
@@ -361,7 +361,7 @@ TEST(Libfabric, AnAcceptThatNobodyAnswersTimesOut) {
   duet_connection* connection = a.accept(1, in_ms(100));
   char room = 0;
   ASSERT_EQ(a.receive(connection, &room, 1, 1), DUET_OK);
-  ASSERT_TRUE(a.poll_until_finished(1, 200));
+  ASSERT_TRUE(a.poll_until_finished(1, 5000));
   EXPECT_EQ(a.status_of(1), DUET_TIMED_OUT);
   EXPECT_EQ(state_of(connection), DUET_CONNECTION_FAILED);
   EXPECT_THAT(error_of(connection).text, HasSubstr("nobody connected"));

@@ -110,7 +110,7 @@ TEST(LibfabricTwoProcesses, AKilledPeerEndsWhatIsInFlight) {
   const std::uint64_t killed = now_ns();
   child.signal(SIGKILL);
   ASSERT_TRUE(endpoint.poll_until_finished(2, 5000));
-  EXPECT_LT(now_ns() - killed, 1'000'000'000u);
+  EXPECT_LT(now_ns() - killed, 3'000'000'000u);
   EXPECT_EQ(endpoint.status_of(1), DUET_PEER_LOST);
   EXPECT_EQ(endpoint.status_of(2), DUET_PEER_LOST);
   const std::string text = error_of(connection).text;
@@ -143,9 +143,9 @@ TEST(LibfabricTwoProcesses, AKilledPeerIsNoticedBehindAnUnreadMessage) {
   child.wait();
   const double before = cpu_seconds();
   const std::uint64_t start = now_ns();
-  EXPECT_TRUE(endpoint.poll_until_finished(1, 2000));
+  EXPECT_TRUE(endpoint.poll_until_finished(1, 5000));
   EXPECT_EQ(endpoint.status_of(1), DUET_PEER_LOST) << error_of(connection).text;
-  EXPECT_LT(now_ns() - start, 1'000'000'000u);
+  EXPECT_LT(now_ns() - start, 3'000'000'000u);
   EXPECT_LT(cpu_seconds() - before, 0.2);
   plugin().close_connection(connection);
 }
@@ -174,7 +174,7 @@ TEST(LibfabricTwoProcesses, AStoppedPeerRunsIntoTheDeadlineAndANewSessionWorksAf
             DUET_OK);
   ASSERT_TRUE(endpoint.poll_until_finished(2, 3000));
   EXPECT_GE(now_ns(), deadline);
-  EXPECT_LT(now_ns(), deadline + 100'000'000);
+  EXPECT_LT(now_ns(), deadline + 1'000'000'000) << "long before the other's deadline";
   EXPECT_EQ(endpoint.status_of(1), DUET_TIMED_OUT);
   EXPECT_EQ(endpoint.status_of(2), DUET_TIMED_OUT)
       << "the failed connection ends the rest with its own status";
