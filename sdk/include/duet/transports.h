@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -21,7 +22,10 @@ struct TransportCandidate {
 
 /// All transports that can be found, in search order: `plugin_path`, DUET_PLUGIN_PATH, beside libduet.so.
 /// Loads each one. Thread-safe.
+/// `may_load` is asked with the path of each file just before it is loaded; what it turns down is listed, but
+/// left alone. Whoever discovers in a child process can tell from it which plugin brought the child down.
 DUET_API std::vector<TransportCandidate> discover_transports(
-    const std::vector<std::string>& plugin_path = {});
+    const std::vector<std::string>& plugin_path = {},
+    const std::function<bool(const std::string& path)>& may_load = {});
 
 }  // namespace duet

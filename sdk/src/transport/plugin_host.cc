@@ -339,7 +339,8 @@ std::shared_ptr<const Transport> load_transport(const std::string& name,
 
 namespace duet {
 
-std::vector<TransportCandidate> discover_transports(const std::vector<std::string>& plugin_path) {
+std::vector<TransportCandidate> discover_transports(const std::vector<std::string>& plugin_path,
+                                                    const std::function<bool(const std::string&)>& may_load) {
   using namespace transport;  // NOLINT: this function's whole subject
   std::vector<TransportCandidate> candidates{describe("inproc", *built_in())};
   std::map<std::string, std::string> first;  // by name: the file that load_transport() would take
@@ -364,6 +365,11 @@ std::vector<TransportCandidate> discover_transports(const std::vector<std::strin
           file.substr(std::strlen(kPrefix), file.size() - std::strlen(kPrefix) - std::strlen(kSuffix));
       candidate.path = place.directory + "/" + file;
       const auto [decides, is_first] = first.emplace(candidate.name, candidate.path);
+      if (may_load && !may_load(candidate.path)) {
+        candidate.reason = "not loaded";
+        candidates.push_back(std::move(candidate));
+        continue;
+      }
       std::string reason, version, abi;
       const auto loaded = load_plugin(candidate.path, &reason, &version, &abi);
       candidate.version = version;

@@ -1,0 +1,62 @@
+#include <chrono>
+#include <filesystem>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "info/commands.h"
+#include "info/probe.h"
+
+namespace duet::info {
+namespace {
+
+void print_json(const std::vector<TransportCandidate>& candidates) {
+  auto list = nlohmann::ordered_json::array();
+  for (const TransportCandidate& candidate : candidates) {
+    nlohmann::ordered_json entry;
+    entry["name"] = candidate.name;
+    entry["path"] = candidate.path;
+    entry["version"] = candidate.version;
+    entry["abi"] = candidate.abi;
+    entry["loaded"] = candidate.loaded;
+    entry["viable"] = candidate.viable;
+    entry["reason"] = candidate.reason;
+    entry["capabilities"] = candidate.capabilities;
+    list.push_back(std::move(entry));
+  }
+  std::cout << nlohmann::ordered_json{{"plugins", std::move(list)}}.dump(2) << "\n";
+}
+
+void print_list(const std::vector<TransportCandidate>& candidates) {
+  for (const TransportCandidate& candidate : candidates) {
+    std::cout << (candidate.name.empty() ? "(nothing)" : candidate.name)
+              << (candidate.viable ? "" : "  NOT USABLE") << "\n";
+    const auto line = [](const char* label, const std::string& value) {
+      if (!value.empty()) std::cout << "  " << label << value << "\n";
+    };
+    line("from       ", candidate.path);
+    line("version    ", candidate.version);
+    line("ABI        ", candidate.abi);
+    std::string capabilities;
+    for (const std::string& one : candidate.capabilities)
+      capabilities += (capabilities.empty() ? "" : ", ") + one;
+    line("can        ", capabilities);
+    line(candidate.viable ? "uses       " : "because    ", candidate.reason);
+  }
+}
+
+}  // namespace
+
+void show_plugins(const PluginsCommand& command) {
+  std::vector<std::string> plugin_path;
+  for (const std::string& folder : command.plugin_path)
+    plugin_path.push_back(std::filesystem::absolute(folder));
+  const auto candidates = probe_transports(plugin_path, std::chrono::ceil<std::chrono::milliseconds>(
+                                                            std::chrono::duration<double>(command.patience)));
+  if (command.json) {
+    print_json(candidates);
+  } else {
+    print_list(candidates);
+  }
+}
+
+}  // namespace duet::info
