@@ -35,6 +35,8 @@ duet::Options threads_options() {
   options.rendezvous = "local:test-" + std::to_string(::getpid()) + "-" + std::to_string(runs.fetch_add(1));
   options.seed_timeout = 10.0;
   options.join_timeout = 20.0;
+  // No thread of this process can die by itself, but a sanitizer on a busy machine can hold one up for long.
+  options.gone_after = 60.0;
   return options;
 }
 
