@@ -29,11 +29,22 @@ std::vector<int> TreeRunner::who() const {
   // Given up by the others: nobody would answer.
   if (request_.alone || !members.live(options_.rank)) return {options_.rank};
   std::vector<int> ranks;
-  for (const int rank : members.live_ranks()) {
-    // Who still trains when finish() runs out of patience is not waited for.
-    if (request_.purpose == TreePurpose::kFinal && members.of(rank).phase < membership::Phase::kFinished)
-      continue;
-    ranks.push_back(rank);
+  for (const auto& entry : roster_.entries) {
+    const auto phase = members.of(entry.rank).phase;
+    switch (request_.purpose) {
+      case TreePurpose::kStart:
+        // Who is quick may have had the start, trained and left while others are still at it.
+        if (phase == membership::Phase::kGone) continue;
+        break;
+      case TreePurpose::kStep:
+        if (!members.live(entry.rank)) continue;
+        break;
+      case TreePurpose::kFinal:
+        // Who still trains when finish() runs out of patience is not waited for.
+        if (!members.live(entry.rank) || phase < membership::Phase::kFinished) continue;
+        break;
+    }
+    ranks.push_back(entry.rank);
   }
   return ranks;
 }
