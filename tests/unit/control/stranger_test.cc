@@ -43,16 +43,22 @@ std::string received(Channel& channel, double seconds) {
   return together;
 }
 
+/// The next message, waited for on a busy machine too.
+Channel::Received next(Channel& channel) {
+  Channel::Received message;
+  const Clock::time_point start = Clock::now();
+  while (!channel.receive(message) && Clock::now() - start < std::chrono::seconds(20))
+    channel.wait(0.1);
+  return message;
+}
+
 void expect_alive(Channel& worker, const std::string& secret) {
   Channel friendly({.secret = secret});
   ASSERT_TRUE(friendly.send(worker.address(), "from a friend"));
-  Channel::Received message;
-  const Clock::time_point start = Clock::now();
-  while (!worker.receive(message) && Clock::now() - start < std::chrono::seconds(10))
-    worker.wait(0.1);
+  const Channel::Received message = next(worker);
   EXPECT_EQ(message.bytes, "from a friend");
   EXPECT_TRUE(worker.reply(message.return_route, "welcome"));
-  EXPECT_EQ(received(friendly, 0.3), "welcome");
+  EXPECT_EQ(next(friendly).bytes, "welcome");
 }
 
 /// A plain TCP connection to a channel.
@@ -162,7 +168,8 @@ TEST(Stranger, MessagesOfAnotherShapeAreDropped) {
     }
   }
   dealer.send(zmq::str_buffer("a proper one"), zmq::send_flags::none);
-  EXPECT_EQ(received(worker, 0.5), "a proper one");
+  EXPECT_EQ(next(worker).bytes, "a proper one");
+  EXPECT_EQ(received(worker, 0.1), "");
 }
 
 TEST(Stranger, AMessageLargerThanAnyMayBeIsNotTaken) {
