@@ -19,7 +19,11 @@ namespace {
 
 /// An entry that is so much older than this worker's own is nobody's any more.
 constexpr double kFresh = 3.0;
+/// Whoever comes so long after a refusal belongs to the launch that was refused.
+constexpr double kStragglerTime = 5.0;
 constexpr const char* kEntry = "entry-";
+constexpr const char* kRefused = "refused";
+constexpr const char* kHeard = "heard-";
 
 }  // namespace
 
@@ -33,12 +37,22 @@ FileBoard::FileBoard(std::filesystem::path directory, const Entry& mine)
                     "can write to",
                     describe(mine_), directory_.string(), error.message()));
   }
+  const std::filesystem::path refused = directory_ / kRefused;
+  const bool comes_again = modified(heard_path()) > 0.0 && modified(heard_path()) >= modified(refused);
+  std::filesystem::remove(heard_path(), error);
+  // A new attempt begins: nobody needs the old one's refusal any more.
+  if (comes_again && mine_.rank == 0) std::filesystem::remove(refused, error);
   publish();
   begun_ = refreshed_;
+  refusals_since_ = comes_again ? begun_ : begun_ - kStragglerTime;
 }
 
 std::filesystem::path FileBoard::entry_path(int rank) const {
   return directory_ / (kEntry + std::to_string(rank));
+}
+
+std::filesystem::path FileBoard::heard_path() const {
+  return directory_ / (kHeard + std::to_string(mine_.rank));
 }
 
 void FileBoard::write(const std::filesystem::path& path, const control::Message& message) {
@@ -103,9 +117,10 @@ void FileBoard::publish_roster(const Roster& roster) {
 }
 
 void FileBoard::publish_refusal(const std::string& reason, const Incarnation& other, bool timed_out) {
-  write(directory_ / "refused",
+  write(directory_ / kRefused,
         {{.run = 0, .epoch = 0, .rank = mine_.rank, .from = mine_.incarnation, .to = other},
          control::JoinRefused{reason, timed_out}});
+  acknowledge_refusal();
 }
 
 std::map<int, Entry> FileBoard::fresh_entries() {
@@ -157,12 +172,18 @@ std::optional<control::Joined> FileBoard::roster() {
   return joined == nullptr ? std::nullopt : std::optional(*joined);
 }
 
-std::optional<control::JoinRefused> FileBoard::refusal(double window) {
-  const std::optional<File> file = read(directory_ / "refused");
-  if (!file.has_value() || !file->message.has_value() || file->modified < begun_ - window)
-    return std::nullopt;
+std::optional<control::JoinRefused> FileBoard::refusal() {
+  const std::optional<File> file = read(directory_ / kRefused);
+  if (!file.has_value() || !file->message.has_value()) return std::nullopt;
   const auto* refused = std::get_if<control::JoinRefused>(&file->message->body);
-  return refused == nullptr ? std::nullopt : std::optional(*refused);
+  if (refused == nullptr || file->modified < (refused->timed_out ? begun_ : refusals_since_))
+    return std::nullopt;
+  return *refused;
+}
+
+void FileBoard::acknowledge_refusal() {
+  write(heard_path(), {{.run = 0, .epoch = 0, .rank = mine_.rank, .from = mine_.incarnation, .to = {}},
+                       control::PartReceived{}});
 }
 
 std::string FileBoard::leftover(int rank) const {

@@ -31,8 +31,11 @@ class FileBoard {
   /// Whoever else has written this worker's own entry since.
   std::optional<Entry> usurper();
   std::optional<control::Joined> roster();
-  /// One written at most `window` seconds before this worker came; of a time-out, not before it came.
-  std::optional<control::JoinRefused> refusal(double window);
+  /// Why nobody joins, if that was written since this worker came, or shortly before: then it is the last of
+  /// a launch of which the others have just given up. Not so when this rank has heard of it already and comes
+  /// again.
+  std::optional<control::JoinRefused> refusal();
+  void acknowledge_refusal();  ///< this rank has heard
   /// Why `rank` does not count although there is a file of its own; empty when there is none.
   std::string leftover(int rank) const;
 
@@ -43,6 +46,7 @@ class FileBoard {
     double modified = 0.0;
   };
   std::filesystem::path entry_path(int rank) const;
+  std::filesystem::path heard_path() const;
   void write(const std::filesystem::path& path, const control::Message& message);
   std::optional<File> read(const std::filesystem::path& path) const;
   double modified(const std::filesystem::path& path) const;
@@ -50,6 +54,7 @@ class FileBoard {
   std::filesystem::path directory_;
   Entry mine_;
   double begun_ = 0.0;
+  double refusals_since_ = 0.0;
   double refreshed_ = 0.0;
   std::map<int, std::string> leftovers_;
   std::set<std::string> warned_;

@@ -18,9 +18,6 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kPoll{50};
 constexpr std::chrono::milliseconds kRefresh{250};
-/// A refusal is of this very run when the run has an id of its own. Without one, an earlier attempt's may lie
-/// there.
-constexpr double kRefusalWindow = 10.0;
 
 /// Rank 0's decision; nothing while ranks are missing.
 std::optional<Roster> gather(FileBoard& board, const Entry& mine, const std::string& run_id) {
@@ -40,9 +37,10 @@ std::optional<Roster> gather(FileBoard& board, const Entry& mine, const std::str
   return roster;
 }
 
-void throw_refusal(FileBoard& board, double window) {
-  const std::optional<control::JoinRefused> refused = board.refusal(window);
+void throw_refusal(FileBoard& board) {
+  const std::optional<control::JoinRefused> refused = board.refusal();
   if (!refused.has_value()) return;
+  board.acknowledge_refusal();
   if (refused->timed_out) throw TimeoutError(refused->reason);
   throw MembershipError(refused->reason);
 }
@@ -102,7 +100,6 @@ Roster FileRendezvous::join(const Entry& mine, const JoinOptions& options) {
     ~Withdraw() { board.withdraw(); }
   } const withdraw{board};
 
-  const double window = options.run_id.empty() ? 0.0 : kRefusalWindow;
   const Clock::time_point deadline =
       Clock::now() +
       std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(options.complete_timeout));
@@ -116,7 +113,7 @@ Roster FileRendezvous::join(const Entry& mine, const JoinOptions& options) {
         throw;
       }
     }
-    throw_refusal(board, window);
+    throw_refusal(board);
     if (mine.rank == 0) {
       if (std::optional<Roster> roster = gather(board, mine, options.run_id)) return *roster;
     } else if (const std::optional<control::Joined> joined = board.roster()) {
@@ -133,7 +130,7 @@ Roster FileRendezvous::join(const Entry& mine, const JoinOptions& options) {
                       explain_missing(board, mine), explain_roster(board, mine));
       // Another worker may have given up just now and taken its entry away: then its reason is the better
       // one.
-      throw_refusal(board, window);
+      throw_refusal(board);
       board.publish_refusal(reason, {}, true);  // without this worker nobody else gets on either
       throw TimeoutError(reason);
     }

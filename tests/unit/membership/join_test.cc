@@ -306,11 +306,30 @@ TEST(JoinFile, WhatLiesAboutIsExplained) {
   for (const Outcome& next : join_all("file:" + directory.path().string(), joiners)) {
     EXPECT_TRUE(next.joined()) << next.membership_error << next.timeout << next.other_error;
   }
-  // And leaves nothing but the roster (and the old refusal).
+  // And leaves nothing but the roster.
   int files = 0;
   for ([[maybe_unused]] const auto& item : std::filesystem::directory_iterator(run))
     ++files;
-  EXPECT_EQ(files, 2);
+  EXPECT_EQ(files, 1);
+}
+
+TEST(JoinFile, WhoComesLateToARefusalHearsOfItButTheNextAttemptDoesNot) {
+  const TemporaryDirectory directory;
+  std::vector<Joiner> joiners;
+  for (int rank = 0; rank < 3; ++rank)
+    joiners.push_back({.entry = test_entry(rank, 3)});
+  joiners[1].entry.schema_hash = 78;
+  joiners[2].delay = 1.0;
+  for (const Outcome& outcome : join_all("file:" + directory.path().string(), joiners)) {
+    EXPECT_THAT(outcome.membership_error, HasSubstr("models differ"))
+        << outcome.timeout << outcome.other_error;
+    EXPECT_LT(outcome.seconds, 3.0);
+  }
+  for (Joiner& joiner : joiners)
+    joiner = {.entry = test_entry(joiner.entry.rank, 3)};
+  for (const Outcome& outcome : join_all("file:" + directory.path().string(), joiners)) {
+    EXPECT_TRUE(outcome.joined()) << outcome.membership_error << outcome.timeout << outcome.other_error;
+  }
 }
 
 TEST(JoinFile, ARosterWithoutThisWorkerIsExplained) {
