@@ -77,7 +77,7 @@ TEST(Settings, EachTakesItsVariableAndTellsItBack) {
   for (const Options::Setting& setting : Options::settings()) {
     SCOPED_TRACE(setting.name);
     ASSERT_TRUE(kOther.contains(setting.name));
-    const std::string value = kOther.at(setting.name);
+    const std::string& value = kOther.at(setting.name);
     EXPECT_FALSE(setting.help.empty());
     EXPECT_FALSE(setting.expected.empty());
     Options options;
