@@ -81,13 +81,13 @@ struct DUET_API Options {
   /// What from_environment() and set() found or were told, once per name. A secret's value is "(hidden)".
   std::vector<Source> sources;
 
-  /// Rank, size and rendezvous from the launcher (DUET_* > torchrun > Open MPI > PMIx/PMI > Slurm > Kubernetes
-  /// Indexed Job > one process), everything else from DUET_<NAME IN CAPITALS> where set. Throws
+  /// Rank, size and rendezvous from the launcher (DUET_* > torchrun > Open MPI > PMIx/PMI > Slurm >
+  /// Kubernetes Indexed Job > one process), everything else from DUET_<NAME IN CAPITALS> where set. Throws
   /// ConfigurationError that names the variable and its value.
   ///
-  /// RANK counts only together with LOCAL_RANK (some operators set it to the node's index). Under torchrun rank 0
-  /// listens on MASTER_ADDR, but on a port of our own (29650): MASTER_PORT may be served by torchrun already.
-  /// An Indexed Job does not tell its size: set DUET_WORLD_SIZE.
+  /// RANK counts only together with LOCAL_RANK (some operators set it to the node's index). Under torchrun
+  /// rank 0 listens on MASTER_ADDR, but on a port of our own (29650): MASTER_PORT may be served by torchrun
+  /// already. An Indexed Job does not tell its size: set DUET_WORLD_SIZE.
   static Options from_environment();
   /// The same from variables that are handed in; for tests and for programs that start others.
   static Options from_variables(const std::map<std::string, std::string>& variables);
@@ -96,7 +96,8 @@ struct DUET_API Options {
   ///   options.set("graph", "torus:4x4");
   /// `name` may have dashes for underscores. Throws ConfigurationError that names setting, origin and text.
   void set(std::string_view name, const std::string& text, const std::string& origin = "command line");
-  /// As set() would read it; a secret is "(hidden)" when it is set. Throws ConfigurationError for an unknown name.
+  /// As set() would read it; a secret is "(hidden)" when it is set. Throws ConfigurationError for an unknown
+  /// name.
   std::string get(std::string_view name) const;
 
   /// One entry of the table that from_environment(), set(), validate() and the documentation share.
@@ -109,8 +110,8 @@ struct DUET_API Options {
   };
   static const std::vector<Setting>& settings();
 
-  /// Every setting with its present value. Origin: as in `sources`, or "default", or "program" where the value was
-  /// assigned since.
+  /// Every setting with its present value. Origin: as in `sources`, or "default", or "program" where the
+  /// value was assigned since.
   std::vector<Source> origins() const;
 
   /// Throws ConfigurationError on the first value that cannot be, with its origin. Called by Worker.
