@@ -11,10 +11,10 @@
 
 namespace {
 
-// LibTorch appends a stack trace to its messages; the first line says it.
 int complain(const std::exception& error, int code) {
   const std::string text = error.what();
-  std::fprintf(stderr, "duet-train: %s\n", text.substr(0, text.find('\n')).c_str());
+  // LibTorch appends a stack trace to its messages.
+  std::fprintf(stderr, "duet-train: %s\n", text.substr(0, text.find("\nException raised from")).c_str());
   return code;
 }
 

@@ -10,6 +10,15 @@
 namespace samples {
 namespace {
 
+// CLI11's own says so with all 309 digits of the largest double.
+const CLI::Validator kPositive(
+    [](std::string& text) {
+      double value = 0.0;
+      if (CLI::detail::lexical_cast(text, value) && value > 0.0 && std::isfinite(value)) return std::string();
+      return text + " is not a positive number";
+    },
+    "POSITIVE");
+
 // 0 in the settings: not given.
 void fill_in_defaults(Settings& settings) {
   const bool digits = settings.dataset == "digits";
@@ -61,22 +70,22 @@ std::optional<int> parse(int argc, const char* const* argv, Settings& settings) 
   app.add_option(
          "--epochs", settings.epochs,
          "Of the whole run: samples of all workers / size of the training set [digits 300, cifar10 100]")
-      ->check(CLI::PositiveNumber);
+      ->check(kPositive);
   app.add_option("--batch-size", settings.batch_size, "Of each worker [digits 16, cifar10 128]")
       ->check(CLI::Range(std::size_t{1}, std::size_t{1} << 20));
   app.add_option("--optimizer", settings.optimizer, "sgd or adamw [sgd]")
       ->check(CLI::IsMember({"sgd", "adamw"}));
-  app.add_option("--lr", settings.lr, "Learning rate [digits 0.05, cifar10 0.1]")->check(CLI::PositiveNumber);
+  app.add_option("--lr", settings.lr, "Learning rate [digits 0.05, cifar10 0.1]")->check(kPositive);
   app.add_flag("--constant-lr", settings.constant_lr, "No warm-up and no decay");
   app.add_option("--momentum", settings.momentum, "Of SGD")
       ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str();
   app.add_option("--weight-decay", settings.weight_decay, "cifar10: not on batch-norm and biases")
-      ->check(CLI::NonNegativeNumber)
+      ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str();
   app.add_option("--statistics-every", settings.statistics_every,
                  "Average batch-norm's statistics in every k-th meeting, too; 0: at the end only")
-      ->check(CLI::NonNegativeNumber)
+      ->check(CLI::Range(0, 1000000))
       ->capture_default_str();
   app.add_option("--seed", options.seed, "Of the model, the shuffling and the meetings")
       ->capture_default_str();
