@@ -11,7 +11,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kImage = 3 * 32 * 32;
+constexpr std::size_t kImage = std::size_t{3} * 32 * 32;
 constexpr std::size_t kRecord = 1 + kImage;
 constexpr const char* kRemedy =
     "; unpack cifar-10-binary.tar.gz (https://www.cs.toronto.edu/~kriz/cifar.html) once more and name its "

@@ -90,6 +90,35 @@ TEST_F(Training, OfThreadsTellsWhatWentWrong) {
   EXPECT_THROW(samples::train_in_threads(settings_, *data), duet::ConfigurationError);
 }
 
+TEST_F(Training, RunsCifarsRecipeOnResNet18) {
+  samples::DataSplit data;
+  data.mean = {125.0F, 123.0F, 114.0F};
+  data.scale = {0.016F, 0.016F, 0.015F};
+  data.augment_padding = 4;
+  std::uint32_t noise = 1;
+  const auto fill = [&](samples::Dataset& set, int images) {
+    set.channels = 3;
+    set.height = set.width = 32;
+    for (int i = 0; i < images; ++i) {
+      set.labels.push_back(static_cast<std::uint8_t>(i % 10));
+      for (int k = 0; k < 3072; ++k)
+        set.pixels.push_back(static_cast<std::uint8_t>((noise = noise * 1664525 + 1013904223) >> 24));
+    }
+  };
+  fill(data.train, 24);
+  fill(data.test, 6);
+  settings_.dataset = "cifar10";
+  settings_.workers = 2;
+  settings_.epochs = 1;
+  settings_.batch_size = 4;
+  settings_.statistics_every = 2;
+  EXPECT_EQ(samples::train_in_threads(settings_, data), 0);
+  const json result = report();
+  EXPECT_GE(result["final"]["samples"].get<int>(), 24);
+  EXPECT_GE(result["final"]["steps"].get<int>(), 6);
+  EXPECT_EQ(result["final"]["members"], json::array({0, 1}));
+}
+
 TEST(Models, HaveTheSizesThatTheyShould) {
   const auto count = [](torch::nn::Module& model) {
     std::int64_t total = 0;
