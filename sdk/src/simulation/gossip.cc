@@ -1,6 +1,7 @@
 #include "simulation/gossip.h"
 
 #include <algorithm>
+#include <cmath>
 #include <memory>
 #include <set>
 
@@ -109,7 +110,7 @@ PairingRunOptions run_options(const Topology& topology, const GossipOptions& opt
     edges.emplace_back(edge.a, edge.b);
   Random random(options.seed + 1);
   std::shuffle(edges.begin(), edges.end(), random);
-  edges.resize(static_cast<std::size_t>(options.slow_edges * static_cast<double>(edges.size()) + 0.5));
+  edges.resize(static_cast<std::size_t>(std::lround(options.slow_edges * static_cast<double>(edges.size()))));
   const std::set<std::pair<int, int>> slow(edges.begin(), edges.end());
   run.meeting_time = [options, slow](int a, int b, Random& chance) {
     const double factor = slow.contains(std::minmax(a, b)) ? options.slow_factor : 1.0;

@@ -9,6 +9,15 @@
 
 namespace duet::pairing {
 
+/// Worker 5, between 3 and 8, with all the budget in the world.
+inline Config between_3_and_8() {
+  Config config;
+  config.self = 5;
+  config.neighbours = {{3, 0.5}, {8, 0.5}};
+  config.unlimited_budget = true;
+  return config;
+}
+
 /// One machine under test, with its neighbours played by the test: what it sends is looked at, what it hears
 /// is said.
 class Bench {
