@@ -180,7 +180,8 @@ class PairingFuzz : public testing::TestWithParam<int> {};
 
 TEST_P(PairingFuzz, IsSafeAlwaysAndGoesOnWhenTheFaultsStop) {
   for (int round = 0; round < 6; ++round) {
-    const std::uint64_t seed = static_cast<std::uint64_t>(GetParam() * 1000 + round);
+    const std::uint64_t seed =
+        static_cast<std::uint64_t>(GetParam()) * 1000u + static_cast<std::uint64_t>(round);
     SCOPED_TRACE("seed " + std::to_string(seed));
     Random random(seed);
     const auto pick = [&](auto low, auto high) {

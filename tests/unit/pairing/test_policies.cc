@@ -28,11 +28,11 @@ Bench after_meetings(Config config) {
   config.deterministic_budget = true;
   Bench bench(std::move(config));
   std::uint64_t meeting = 100;
-  double next_step = 0.0;
+  int steps = 0;
   for (int k = 0; k < 10; ++k) {
     const double now = 10.0 * k;
-    for (; next_step <= now; next_step += 3.0)
-      bench.machine.on_step(next_step);
+    while (3.0 * steps <= now)
+      bench.machine.on_step(3.0 * steps++);
     bench.machine.on_timer(now);
     bench.decline_offers(now);
     bench.meet(now, k % 2 == 0 ? 2 : 1, meeting++, 2.0);
@@ -95,8 +95,8 @@ TEST(HoldOff, TheLastPartnerIsDeclinedUntilItHasPassed) {
   Bench bench = after_meetings(config);  // met 1 until 92; hold-off 3
   bench.hear(92.5, 2, kAvailable);
   bench.decline_offers(92.5);
-  for (double step = 93.0; step < 95.0; step += 1.0)
-    bench.machine.on_step(step);
+  bench.machine.on_step(93.0);
+  bench.machine.on_step(94.0);
   EXPECT_EQ(answer(bench, 93.0, 1), DeclineReason::kJustMet);
   EXPECT_EQ(answer(bench, 93.0, 2), DeclineReason::kNone);
   EXPECT_EQ(answer(bench, 94.9, 1), DeclineReason::kJustMet);
