@@ -54,6 +54,7 @@ class DUET_API Worker {
 
   /// Everyone hands in a text; the lowest live rank gets all that arrive within `timeout` seconds, by rank;
   /// the others get an empty map. Call it on every worker, in the same order.
+  /// Throws Error for a text over 16 MiB.
   std::map<int, std::string> gather(const std::string& text, double timeout = 10.0);
 
   /// Called in the communication thread after every meeting; must be quick. An empty one ends it: when

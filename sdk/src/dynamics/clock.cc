@@ -60,7 +60,7 @@ class Marks {
 class AdaptiveClock final : public MeetingClock {
  public:
   explicit AdaptiveClock(double rate) : rate_(rate) { check_rate(rate); }
-  void on_step(double) override {}
+  void on_steps(double, std::uint64_t) override {}
   double on_meeting(double now) override {
     const std::optional<double> interval = meetings_.mark(now);
     if (!interval) return 0.0;
@@ -85,8 +85,9 @@ class AdaptiveClock final : public MeetingClock {
 class WallClock final : public MeetingClock {
  public:
   explicit WallClock(double rate) { check_rate(rate); }
-  void on_step(double now) override {
-    if (const std::optional<double> interval = steps_.mark(now)) step_.add(*interval);
+  void on_steps(double now, std::uint64_t count) override {
+    if (const std::optional<double> interval = steps_.mark(now))
+      step_.add(*interval / static_cast<double>(count));
   }
   double on_meeting(double now) override {
     const std::optional<double> interval = meetings_.mark(now);
@@ -103,7 +104,7 @@ class WallClock final : public MeetingClock {
 class MeetingCountClock final : public MeetingClock {
  public:
   explicit MeetingCountClock(double rate) : rate_(rate) { check_rate(rate); }
-  void on_step(double) override {}
+  void on_steps(double, std::uint64_t) override {}
   double on_meeting(double) override { return 1.0 / rate_; }
   void set_rate(double rate) override {
     check_rate(rate);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string_view>
 
@@ -11,7 +12,9 @@ class MeetingClock {
  public:
   virtual ~MeetingClock() = default;
   /// A gradient step of this worker ended at `now`.
-  virtual void on_step(double now) = 0;
+  void on_step(double now) { on_steps(now, 1); }
+  /// `count` ≥ 1 steps since the last call, the last of them at `now`.
+  virtual void on_steps(double now, std::uint64_t count) = 0;
   /// A meeting begins at `now`: returns dt ≥ 0 since the previous one, and starts the next interval. The
   /// first: 0.
   virtual double on_meeting(double now) = 0;

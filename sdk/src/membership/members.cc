@@ -104,7 +104,7 @@ std::vector<int> Members::check(double now, const std::vector<int>& watched) {
   for (const int rank : watched) {
     if (rank == self_ || !live(rank) || silence(now, rank) < gone_after_) continue;
     Phase& phase = state(rank).phase;
-    if (phase == Phase::kAveraged) {
+    if (phase >= Phase::kAveraged) {
       phase = Phase::kLeft;
     } else {
       phase = Phase::kGone;

@@ -11,7 +11,15 @@
 namespace duet::membership {
 
 /// Where a member is in its life; only ever grows. Everyone's view is merged by maximum.
-enum class Phase : std::uint8_t { kTraining = 0, kFinished = 1, kAveraged = 2, kLeft = 3, kGone = 4 };
+enum class Phase : std::uint8_t {
+  kTraining = 0,
+  kFinished = 1,   ///< has trained all that it wanted; still meets
+  kAveraging = 2,  ///< takes part in the final average
+  kAveraged = 3,   ///< has its result, and stays to pass it on
+  kConcluded = 4,  ///< finish() is over: takes part in no pass any more
+  kLeft = 5,
+  kGone = 6
+};
 
 /// One member as told from worker to worker, in every heartbeat.
 struct MemberState {

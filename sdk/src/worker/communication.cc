@@ -1,6 +1,7 @@
 #include "worker/communication.h"
 
 #include <pthread.h>
+#include <xxhash.h>
 
 #include <algorithm>
 #include <array>
@@ -274,25 +275,31 @@ void Communication::advance_tree_requests(double now) {
 }
 
 void Communication::on_members_changed(double now) {
-  const auto gone = liveness_.take_gone();
+  const auto departed = liveness_.take_departed();
   if (meetings_ != nullptr) {
-    for (const int rank : gone)
+    for (const int rank : departed)
       meetings_->on_gone(now, rank);
   }
-  for (const int rank : gone) {
+  for (const int rank : departed) {
     if (rank != options_.rank) {
       channel_->forget(roster_.entries[static_cast<std::size_t>(rank)].control_address);
     }
   }
   if (tree_version_ != liveness_.tree_version()) {
     tree_version_ = liveness_.tree_version();
-    ticks_.set_tree(liveness_.tree(), liveness_.members().live_hash());
-    live_members_.store(static_cast<int>(liveness_.members().live_ranks().size()), std::memory_order_relaxed);
+    const auto live = liveness_.members().live_ranks();
+    ticks_.set_tree(liveness_.tree(), XXH3_64bits(live.data(), live.size() * sizeof live[0]));
+    live_members_.store(static_cast<int>(live.size()), std::memory_order_relaxed);
   }
 }
 
 void Communication::dispatch(double now, Postbox::Letter letter) {
   const int from = letter.from;
+  if (liveness_.members().of(from).phase == membership::Phase::kGone) {
+    // It was silent for too long and is back: nothing that it says counts any more, but it should know.
+    liveness_.tell_gone(now, from);
+    return;
+  }
   liveness_.heard(now, from);
   std::visit(Overloaded{
                  [&](const control::Heartbeat& body) { liveness_.on_heartbeat(now, from, body); },

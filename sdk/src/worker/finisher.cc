@@ -51,7 +51,9 @@ void Finisher::advance(double now) {
           has_result_ = true;
           liveness_.set_phase(membership::Phase::kAveraged);
           stage_ = Stage::kOthersAverage;
-          stage_deadline_ = now + options_.average_timeout;
+          // Long enough for one that missed it to notice, to find out who is left, and to try again.
+          stage_deadline_ =
+              now + 2.0 * options_.average_timeout + options_.gone_after + 2.0 * options_.heartbeat_interval;
           return;
         case TreeRunner::State::kFailed:
           if (has_result_ || alone_) {
@@ -72,14 +74,25 @@ void Finisher::advance(double now) {
         conclude();
       } else if (runner_.outdated()) {
         // Somebody died, or saw an attempt fail, before everyone had the average: pass it on.
+        average_deadline_ = now + 2.0 * options_.average_timeout;
         average(now);
       }
       return;
   }
 }
 
+bool Finisher::others_average() const {
+  const auto& members = liveness_.members();
+  for (const int rank : members.live_ranks()) {
+    const auto phase = members.of(rank).phase;
+    if (phase == membership::Phase::kAveraging || phase == membership::Phase::kAveraged) return true;
+  }
+  return false;
+}
+
 void Finisher::average(double now) {
   stage_ = Stage::kAveraging;
+  liveness_.set_phase(membership::Phase::kAveraging);
   TreeRunner::Request request;
   request.purpose = TreePurpose::kFinal;
   request.operation = exchange::TreeOperation::kAverage;
@@ -92,14 +105,16 @@ void Finisher::average(double now) {
 
 void Finisher::conclude() {
   stage_ = Stage::kDone;
+  liveness_.set_phase(membership::Phase::kConcluded);
   const auto& members = liveness_.members();
   FinishResult result;
   result.members = averaged_;
   for (int rank = 0; rank < options_.world_size; ++rank) {
-    // Also who died after its parameters went into the average.
+    // Also who died after its parameters went into the average, or never got it.
     const bool gone = members.of(rank).phase == membership::Phase::kGone && rank != options_.rank;
     const bool absent = std::find(result.members.begin(), result.members.end(), rank) == result.members.end();
-    if (gone || absent) result.lost.push_back(rank);
+    const bool without = members.of(rank).phase < membership::Phase::kAveraged && rank != options_.rank;
+    if (gone || absent || without) result.lost.push_back(rank);
   }
   double sum = 0.0;
   int counted = 0;
@@ -117,7 +132,8 @@ void Finisher::conclude() {
   const auto first = std::find_if(result.members.begin(), result.members.end(), [&](int rank) {
     return rank == options_.rank || members.of(rank).phase != membership::Phase::kGone;
   });
-  result.lowest = *first == options_.rank;
+  // Given up by the others: they have a lowest of their own.
+  result.lowest = *first == options_.rank && !members.declared_gone();
   result.exit_code = result.lost.empty() ? 0 : kExitLost;
   promise_.set_value(std::move(result));
 }

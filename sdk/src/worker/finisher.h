@@ -28,6 +28,7 @@ class Finisher {
  private:
   enum class Stage { kIdle, kOthersTrain, kMeetingEnds, kAveraging, kOthersAverage, kDone };
   void average(double now);
+  bool others_average() const;
   void conclude();
 
   const Options& options_;

@@ -74,7 +74,8 @@ void Gatherer::fail(const std::string& why) {
 
 double Gatherer::next_deadline() const {
   if (!active_) return std::numeric_limits<double>::infinity();
-  return std::min(deadline_, acknowledged_ ? deadline_ : next_send_);
+  // The collector waits for letters; the others send theirs until it is acknowledged.
+  return acknowledged_ || lowest() == options_.rank ? deadline_ : std::min(deadline_, next_send_);
 }
 
 }  // namespace duet::worker

@@ -59,6 +59,8 @@ Communication::Joined join(const Options& options, const Topology& topology,
   channel.bind = options.bind;
   channel.secret = options.secret;
   channel.insecure = options.insecure;
+  if (options.rendezvous.starts_with("seed://"))
+    channel.toward = membership::parse_seed(options.rendezvous).host;
   if (options.rank == 0 && options.rendezvous.starts_with("seed://")) {
     channel.port = membership::parse_seed(options.rendezvous).port;
   }

@@ -10,6 +10,8 @@ namespace {
 
 /// News travel at once, but a burst of news travels as one.
 constexpr double kShortestBeat = 0.01;
+/// Between joining and its first heartbeat a worker may still be busy with its buffers.
+constexpr double kFirstBeatGrace = 10.0;
 
 }  // namespace
 
@@ -23,7 +25,7 @@ Liveness::Liveness(const membership::Roster& roster, const Topology& topology, c
       members_(roster, options.rank, options.gone_after),
       next_beat_(now) {
   for (const auto& entry : roster.entries)
-    members_.heard(now, entry.rank);
+    members_.heard(now + kFirstBeatGrace, entry.rank);
   refresh(now);
 }
 
@@ -49,7 +51,7 @@ std::uint64_t Liveness::highest_attempt() const {
 void Liveness::on_heartbeat(double now, int from, const control::Heartbeat& heartbeat) {
   const std::uint64_t attempt_before = highest_attempt();
   const bool phases_changed = members_.merge(now, from, heartbeat.states);
-  if (phases_changed) refresh(now);
+  if (phases_changed || members_.declared_gone()) refresh(now);
   if (phases_changed || highest_attempt() != attempt_before) next_beat_ = 0.0;
   publish();
 }
@@ -70,11 +72,19 @@ void Liveness::say_goodbye(double now) {
   beat(now);
 }
 
-std::vector<int> Liveness::take_gone() {
-  return std::exchange(newly_gone_, {});
+std::vector<int> Liveness::take_departed() {
+  return std::exchange(departed_, {});
+}
+
+void Liveness::tell_gone(double now, int rank) {
+  if (now < next_reply_) return;
+  next_reply_ = now + options_.heartbeat_interval;
+  postbox_.send(rank, control::Heartbeat{members_.states()});
 }
 
 void Liveness::beat(double now) {
+  // Also those who left quietly change the tree.
+  refresh(now);
   auto& mine = members_.mine();
   mine.steps = shared_.steps.load(std::memory_order_relaxed);
   mine.samples = shared_.samples.load(std::memory_order_relaxed);
@@ -95,25 +105,26 @@ void Liveness::refresh(double now) {
   auto gone = members_.gone_ranks();
   for (const int rank : gone) {
     if (std::find(known_gone_.begin(), known_gone_.end(), rank) != known_gone_.end()) continue;
-    newly_gone_.push_back(rank);
-    if (rank == self_) {
-      support::warning(
-          "rank {}: the others have given me up for gone (I was silent for more than {} s); going on alone",
-          self_, options_.gone_after);
-    } else {
-      support::warning("rank {}: lost rank {} (epoch {}); going on with {} of {} workers", self_, rank,
-                       members_.epoch(), members_.live_ranks().size(), topology_.workers());
-    }
+    support::warning("rank {}: lost rank {} (epoch {}); going on with {} of {} workers", self_, rank,
+                     members_.epoch(), members_.live_ranks().size(), topology_.workers());
   }
-  if (!newly_gone_.empty()) {
+  if (gone != known_gone_) {
     const std::lock_guard lock(shared_.mutex);
     shared_.lost = gone;
   }
   known_gone_ = std::move(gone);
+  if (members_.declared_gone() && !std::exchange(told_gone_, true)) {
+    support::warning(
+        "rank {}: the others have given me up for gone (I was silent for more than {} s); I go on alone",
+        self_, options_.gone_after);
+  }
   postbox_.set_epoch(members_.epoch());
 
   auto live = members_.live_ranks();
   if (tree_version_ > 0 && live == live_) return;
+  for (const int rank : live_) {
+    if (!std::binary_search(live.begin(), live.end(), rank)) departed_.push_back(rank);
+  }
   live_ = std::move(live);
   if (std::find(live_.begin(), live_.end(), self_) == live_.end()) {
     // Given up by the others: a tree of one.

@@ -32,10 +32,13 @@ class Liveness {
   /// Sends what is due, finds who is gone.
   void advance(double now);
   double next_deadline() const;
+  /// Answers a member that was given up for gone and still talks, now and then, so that it knows.
+  void tell_gone(double now, int rank);
   /// One last heartbeat to all neighbours, now.
   void say_goodbye(double now);
 
-  std::vector<int> take_gone();  ///< ranks found gone since the last call
+  /// Ranks found gone, and ranks that left, since the last call.
+  std::vector<int> take_departed();
   const membership::Members& members() const { return members_; }
   const membership::Tree& tree() const { return tree_; }
   std::uint64_t tree_version() const { return tree_version_; }
@@ -56,9 +59,11 @@ class Liveness {
   std::vector<int> watched_;  ///< live topology and tree neighbours
   std::vector<int> live_;
   std::vector<int> known_gone_;
-  std::vector<int> newly_gone_;
+  std::vector<int> departed_;
   double next_beat_ = 0.0;
   double last_beat_ = 0.0;
+  double next_reply_ = 0.0;
+  bool told_gone_ = false;
 };
 
 }  // namespace duet::worker

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <exception>
 #include <limits>
 #include <random>
 #include <utility>
@@ -14,6 +15,7 @@ namespace {
 
 /// How often the counts are copied to where the trainer can read them.
 constexpr double kPublishInterval = 0.05;
+constexpr std::uint64_t kStepsPerTurn = 64;
 /// How soon to look again when the trainer is inside the gate.
 constexpr double kGateRetry = 0.0005;
 
@@ -59,8 +61,9 @@ MeetingDriver::MeetingDriver(exchange::Replica& replica, const Options& options,
 MeetingDriver::~MeetingDriver() = default;
 
 void MeetingDriver::open(double now) {
-  for (const auto& [peer, edge] : edges_)
-    pairing_.on_peer_up(now, peer);
+  for (const auto& [peer, edge] : edges_) {
+    if (!gone_.contains(peer)) pairing_.on_peer_up(now, peer);
+  }
   act(now);
 }
 
@@ -77,9 +80,15 @@ void MeetingDriver::on_gone(double now, int peer) {
   if (!edges_.contains(peer)) return;
   gone_.insert(peer);
   if (meeting_ != nullptr && partner_ == peer) {
+    // It may have to wait for the gate to mix what it did not reach; end() does the rest.
     meeting_->abort("the peer is gone");
     if (meeting_->advance(now)) end(now);
+    return;
   }
+  forget(now, peer);
+}
+
+void MeetingDriver::forget(double now, int peer) {
   links_.drop(peer);
   pairing_.on_peer_gone(now, peer);
   act(now);
@@ -96,9 +105,14 @@ void MeetingDriver::stop(double now) {
 }
 
 bool MeetingDriver::advance(double now) {
-  for (const auto steps = shared_.steps.load(); seen_steps_ < steps; ++seen_steps_) {
-    pairing_.on_step(now);
-    clock_->on_step(now);
+  if (const auto steps = shared_.steps.load(); steps > seen_steps_) {
+    clock_->on_steps(now, steps - seen_steps_);
+    // Each may bring budget, which is capped: of a trainer that makes thousands of steps a turn, a few will
+    // do.
+    const auto counted = std::min<std::uint64_t>(steps - seen_steps_, kStepsPerTurn);
+    for (std::uint64_t i = 0; i < counted; ++i)
+      pairing_.on_step(now);
+    seen_steps_ = steps;
   }
   if (meeting_ != nullptr && meeting_->advance(now)) end(now);
   if (now >= pairing_.next_timer()) pairing_.on_timer(now);
@@ -176,10 +190,25 @@ void MeetingDriver::end(double now) {
   meeting_.reset();
   partner_ = -1;
   if (complete && observer_) {
-    observer_({now - start_, peer, meetings_, edge.last_distance, now - began_});
+    observe({now - start_, peer, meetings_, edge.last_distance, now - began_});
   }
   pairing_.on_meeting_ended(now, complete);
   act(now);
+  if (gone_.contains(peer)) forget(now, peer);
+}
+
+void MeetingDriver::observe(const MeetingEvent& event) {
+  // The embedder's code: whatever it throws must not end communication.
+  try {
+    observer_(event);
+  } catch (const std::exception& error) {
+    support::error("rank {}: the observer of meetings failed and is dropped: {}", options_.rank,
+                   error.what());
+    observer_ = nullptr;
+  } catch (...) {
+    support::error("rank {}: the observer of meetings failed and is dropped", options_.rank);
+    observer_ = nullptr;
+  }
 }
 
 void MeetingDriver::publish(double now) {

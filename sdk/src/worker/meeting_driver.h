@@ -52,6 +52,8 @@ class MeetingDriver {
   void act(double now);
   void begin(double now, const pairing::Begin& begin);
   void end(double now);
+  void forget(double now, int peer);
+  void observe(const MeetingEvent& event);
 
   exchange::Replica& replica_;
   const Options& options_;

@@ -83,6 +83,7 @@ bool TickDriver::advance(double now) {
       next_block_ = 0;
       sketcher_.reset();
     }
+    const std::size_t block_before = next_block_;
     if (sampling_ && sample()) {
       sampling_ = false;
       control::TickSums own;
@@ -97,7 +98,8 @@ bool TickDriver::advance(double now) {
       own.sketch = sketcher_.values();
       tree_.on_own(now, std::move(own));
     }
-    more = sampling_;
+    // Without the gate there is nothing to do but to look again soon (next_deadline()).
+    more = sampling_ && next_block_ != block_before;
   }
   tree_.on_time(now);
   for (auto& outgoing : tree_.take_outgoing())

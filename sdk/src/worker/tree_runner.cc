@@ -27,7 +27,7 @@ TreeRunner::~TreeRunner() = default;
 std::vector<int> TreeRunner::who() const {
   const auto& members = liveness_.members();
   // Given up by the others: nobody would answer.
-  if (request_.alone || !members.live(options_.rank)) return {options_.rank};
+  if (request_.alone || !members.live(options_.rank) || members.declared_gone()) return {options_.rank};
   std::vector<int> ranks;
   for (const auto& entry : roster_.entries) {
     const auto phase = members.of(entry.rank).phase;
@@ -37,11 +37,16 @@ std::vector<int> TreeRunner::who() const {
         if (phase == membership::Phase::kGone) continue;
         break;
       case TreePurpose::kStep:
-        if (!members.live(entry.rank)) continue;
+        // Who has finished makes no more steps.
+        if (!members.live(entry.rank) || phase >= membership::Phase::kFinished) continue;
         break;
       case TreePurpose::kFinal:
-        // Who still trains when finish() runs out of patience is not waited for.
-        if (!members.live(entry.rank) || phase < membership::Phase::kFinished) continue;
+        // Who still trains when finish() runs out of patience is not waited for; who has concluded would not
+        // answer.
+        if (!members.live(entry.rank) || phase < membership::Phase::kFinished ||
+            phase >= membership::Phase::kConcluded) {
+          continue;
+        }
         break;
     }
     ranks.push_back(entry.rank);
@@ -157,8 +162,8 @@ TreeRunner::State TreeRunner::advance(double now) {
     liveness_.set_attempt(liveness_.highest_attempt() + 1);
     begin(now);
   }
-  if (state_ == State::kRunning && now >= request_.deadline) {
-    pass_.reset();
+  // A pass that moves on is left alone, however long it takes: it has a deadline for standing still.
+  if (state_ == State::kRunning && pass_ == nullptr && now >= request_.deadline) {
     close_links();
     if (error_.empty()) error_ = "not done by its deadline";
     state_ = State::kFailed;
@@ -177,6 +182,11 @@ void TreeRunner::pass_failed(double now, const std::string& why) {
   support::warning("rank {}: a pass over the members' tree broke off: {}", options_.rank, why);
   // Most likely somebody died, which the heartbeats will say soon; if they do not, try again with all.
   retry_at_ = now + options_.gone_after + 2.0 * options_.heartbeat_interval;
+  // Who already has the result waits only for us.
+  for (const int rank : participants_) {
+    if (rank != options_.rank && liveness_.members().of(rank).phase == membership::Phase::kAveraged)
+      retry_at_ = now;
+  }
 }
 
 double TreeRunner::next_deadline(double now) const {

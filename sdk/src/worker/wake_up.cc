@@ -28,9 +28,9 @@ void WakeUp::wake() {
 }
 
 void WakeUp::awake() {
-  // Whoever cleared the flag before us has written, or is about to: a left-over wake-up costs one turn of the
-  // loop.
-  if (asleep_.exchange(false)) return;
+  asleep_.store(false);
+  // Always: whoever cleared the flag before us has written, or is about to. What comes only now costs the
+  // next sleep, once.
   std::uint64_t count = 0;
   [[maybe_unused]] const auto read = ::read(descriptor_, &count, sizeof count);
 }

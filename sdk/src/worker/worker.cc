@@ -19,6 +19,9 @@
 namespace duet {
 namespace {
 
+/// Control messages are small; this is what one of them may carry for gather().
+constexpr std::size_t kLargestGathered = 16u << 20;
+
 Topology topology_for(const Options& options) {
   if (options.topology) {
     if (options.topology->workers() != options.world_size) {
@@ -70,10 +73,10 @@ class Worker::Impl : public StepContext {
                                          options.algorithm == "a2cid2" ? topology.constants() : Constants{});
     }
     print_sources();
+    // Before joining: it takes a while for a large model, and who has joined must not be silent.
+    replica.emplace(buffers, algorithm != nullptr && algorithm->has_momentum(), options.block_bytes);
     auto joined = worker::join(options, topology, buffers);
     options.run_id = joined.roster.run_id;
-    const bool momentum = algorithm != nullptr && algorithm->has_momentum();
-    replica.emplace(std::move(buffers), momentum, options.block_bytes);
     communication = std::make_unique<worker::Communication>(std::move(joined), options, topology,
                                                             std::move(algorithm), *replica, shared);
     communication->start(options.keep_start).get();
@@ -95,7 +98,8 @@ class Worker::Impl : public StepContext {
   }
 
   void print_sources() const {
-    for (const auto& source : options.sources) {
+    for (const auto& source : options.origins()) {
+      if (source.origin == "default") continue;
       const auto line = fmt::format("{} = {} ({})", source.name, source.value, source.origin);
       if (options.rank == 0) {
         support::info("{}", line);
@@ -172,6 +176,10 @@ FinishResult Worker::finish() {
 }
 
 std::map<int, std::string> Worker::gather(const std::string& text, double timeout) {
+  if (text.size() > kLargestGathered) {
+    throw Error("Worker::gather(): a text of " + std::to_string(text.size()) +
+                " bytes is too long; at most " + std::to_string(kLargestGathered));
+  }
   if (impl_->communication == nullptr) return {{impl_->options.rank, text}};
   return impl_->communication->gather(text, timeout).get();
 }
