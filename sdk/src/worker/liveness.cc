@@ -23,9 +23,9 @@ Liveness::Liveness(const membership::Roster& roster, const Topology& topology, c
       shared_(shared),
       self_(options.rank),
       members_(roster, options.rank, options.gone_after),
+      heard_once_(roster.entries.size(), false),
+      joined_(now),
       next_beat_(now) {
-  for (const auto& entry : roster.entries)
-    members_.heard(now + kFirstBeatGrace, entry.rank);
   refresh(now);
 }
 
@@ -56,7 +56,17 @@ void Liveness::on_heartbeat(double now, int from, const control::Heartbeat& hear
   publish();
 }
 
+void Liveness::heard(double now, int from) {
+  heard_once_[static_cast<std::size_t>(from)] = true;
+  members_.heard(now, from);
+}
+
 void Liveness::advance(double now) {
+  if (now < joined_ + kFirstBeatGrace) {
+    for (const int rank : watched_) {
+      if (!heard_once_[static_cast<std::size_t>(rank)]) members_.heard(now, rank);
+    }
+  }
   if (!members_.check(now, watched_).empty()) {
     refresh(now);
     next_beat_ = 0.0;

@@ -21,7 +21,7 @@ class Liveness {
            Postbox& postbox, Shared& shared, double now);
 
   void on_heartbeat(double now, int from, const control::Heartbeat& heartbeat);
-  void heard(double now, int from) { members_.heard(now, from); }
+  void heard(double now, int from);
   void set_phase(membership::Phase phase);
   void set_squared_distance(double value) { members_.mine().squared_distance = value; }
   void set_meetings(std::uint64_t meetings) { members_.mine().meetings = meetings; }
@@ -60,6 +60,8 @@ class Liveness {
   std::vector<int> live_;
   std::vector<int> known_gone_;
   std::vector<int> departed_;
+  std::vector<bool> heard_once_;
+  double joined_ = 0.0;
   double next_beat_ = 0.0;
   double last_beat_ = 0.0;
   double next_reply_ = 0.0;
