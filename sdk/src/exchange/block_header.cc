@@ -23,6 +23,7 @@ constexpr std::size_t kMagicAt = 0;
 constexpr std::size_t kVersionAt = 4;
 constexpr std::size_t kKindAt = 6;
 constexpr std::size_t kDTypeAt = 7;
+constexpr std::size_t kInFlightAt = 8;
 constexpr std::size_t kExchangeAt = 16;
 constexpr std::size_t kIndexAt = 24;
 constexpr std::size_t kBlocksAt = 28;
@@ -82,6 +83,7 @@ void seal_block(const BlockHeader& header, std::uint64_t token, std::byte* block
   put(block + kVersionAt, kVersion);
   put(block + kKindAt, static_cast<std::uint8_t>(header.kind));
   put(block + kDTypeAt, static_cast<std::uint8_t>(header.dtype));
+  put(block + kInFlightAt, header.in_flight);
   put(block + kExchangeAt, header.exchange);
   put(block + kIndexAt, header.index);
   put(block + kBlocksAt, header.blocks);
@@ -121,6 +123,12 @@ std::string open_block(const std::byte* block, std::uint64_t bytes, const BlockH
   }
   const auto index = get<std::uint32_t>(block + kIndexAt);
   if (index != expected.index) return fmt::format("it is block {} instead of {}", index, expected.index);
+  const auto in_flight = get<std::uint32_t>(block + kInFlightAt);
+  if (in_flight != expected.in_flight) {
+    return fmt::format(
+        "its sender has {} blocks in flight and this worker {}: blocks_in_flight must be the same everywhere",
+        in_flight, expected.in_flight);
+  }
   const auto dtype = get<std::uint8_t>(block + kDTypeAt);
   if (dtype != static_cast<std::uint8_t>(expected.dtype)) {
     return fmt::format(

@@ -17,11 +17,11 @@ enum class BlockKind : std::uint8_t {
 
 /// What stands in front of every block on the wire. Fixed layout, little-endian, 64 bytes, so that the
 /// payload behind it keeps its alignment:
-///    0  magic "DUTB"      16  exchange        40  payload bytes
-///    4  version (16 bit)  24  index           48  reserved, zero
-///    6  kind     (8 bit)  28  blocks in all   56  checksum
-///    7  dtype    (8 bit)  32  members
-///                         36  flags
+///    0  magic "DUTB"      12  reserved, zero  36  flags
+///    4  version (16 bit)  16  exchange        40  payload bytes
+///    6  kind     (8 bit)  24  index           48  reserved, zero
+///    7  dtype    (8 bit)  28  blocks in all   56  checksum
+///    8  in flight         32  members
 /// The checksum is XXH3 (64 bit) over the header before it and the payload, seeded with the exchange's token:
 /// it tells mix-ups, stray senders and damaged data, and is no cryptography.
 struct BlockHeader {
@@ -29,7 +29,11 @@ struct BlockHeader {
   DType dtype = DType::kFloat32;
   std::uint64_t exchange = 0;  ///< the meeting's id, or the attempt of a tree pass
   std::uint32_t index = 0;
-  std::uint32_t blocks = 0;   ///< that the sender cuts the replica into
+  std::uint32_t blocks = 0;  ///< that the sender cuts the replica into
+  /// How many blocks the sender has under way at a time. Both sides must have the same: one that sends more
+  /// than the other has receives for can stop both, where a message without a receive holds up the
+  /// acknowledgements behind it.
+  std::uint32_t in_flight = 0;
   std::uint32_t members = 0;  ///< tree: how many workers the payload counts
   bool result = false;        ///< tree: the payload is the result of an earlier attempt, not a sum
   std::uint64_t payload_bytes = 0;

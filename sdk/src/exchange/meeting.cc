@@ -106,6 +106,7 @@ class Meeting::Impl {
     header.dtype = plan_.wire;
     header.exchange = plan_.meeting;
     header.index = static_cast<std::uint32_t>(k);
+    header.in_flight = static_cast<std::uint32_t>(pairs_.size());
     header.blocks = static_cast<std::uint32_t>(blocks_);
     header.payload_bytes = payload_bytes(k);
     return header;

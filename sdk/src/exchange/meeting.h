@@ -52,6 +52,10 @@ struct MeetingResult {
 /// Parameters take part in every meeting; statistics (BufferRole) in those that the token picks, with plain
 /// averaging.
 ///
+/// Both sides have equally many blocks in flight (or refuse each other's first). Then nobody waits in a
+/// circle, whatever the transport holds back: block k is posted by who has applied block k − depth, which its
+/// peer must have sent, and everything up to there the peer can apply.
+///
 /// After a meeting that is not complete, close the connection: its operations end then, and their staging
 /// comes back. All calls from the communication thread; replica, connection and Context must outlive the
 /// object.

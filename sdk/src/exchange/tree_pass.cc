@@ -111,6 +111,7 @@ class TreePass::Impl : public std::enable_shared_from_this<TreePass::Impl> {
     header.kind = kind;
     header.exchange = attempt_;
     header.index = static_cast<std::uint32_t>(k);
+    header.in_flight = PassMemory::kInFlight;
     header.blocks = static_cast<std::uint32_t>(blocks_);
     header.payload_bytes = replica_.block(k).count * sizeof(float);
     return header;

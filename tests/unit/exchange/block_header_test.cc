@@ -21,6 +21,7 @@ BlockHeader some_header() {
   header.exchange = 0x1122334455667788;
   header.index = 5;
   header.blocks = 9;
+  header.in_flight = 4;
   header.members = 3;
   header.result = true;
   header.payload_bytes = 40;
@@ -56,7 +57,7 @@ TEST(BlockHeader, OpensWhatItSealed) {
 TEST(BlockHeader, HasAFixedLayout) {
   const auto block = some_block();
   const std::array<unsigned char, 56> expected{
-      'D',  'U',  'T',  'B',  1,    0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x88, 0x77, 0x66,
+      'D',  'U',  'T',  'B',  1,    0, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0x88, 0x77, 0x66,
       0x55, 0x44, 0x33, 0x22, 0x11, 5, 0, 0, 0, 9, 0, 0, 0, 3, 0, 0, 0,    1,    0,
       0,    0,    40,   0,    0,    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,    0};
   EXPECT_EQ(std::memcmp(block.data(), expected.data(), expected.size()), 0);
@@ -85,6 +86,7 @@ TEST(BlockHeader, SaysWhatIsWrong) {
   EXPECT_THAT(with([](BlockHeader& h) { h.exchange = 1; }), HasSubstr("belongs to 0x1 instead of"));
   EXPECT_THAT(with([](BlockHeader& h) { h.index = 4; }), HasSubstr("block 4 instead of 5"));
   EXPECT_THAT(with([](BlockHeader& h) { h.blocks = 18; }), HasSubstr("block_bytes"));
+  EXPECT_THAT(with([](BlockHeader& h) { h.in_flight = 16; }), HasSubstr("blocks_in_flight"));
   EXPECT_THAT(with([](BlockHeader& h) { h.kind = BlockKind::kMeeting; }), HasSubstr("a meeting instead of"));
   EXPECT_THAT(with([](BlockHeader& h) { h.dtype = DType::kBFloat16; }), HasSubstr("wire's type"));
   EXPECT_THAT(with([](BlockHeader& h) { h.payload_bytes = 36; }), HasSubstr("100 bytes long"));

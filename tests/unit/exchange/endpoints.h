@@ -40,14 +40,23 @@ inline std::unique_ptr<transport::Context> open_context(const std::string& fault
                                               choice.settings);
 }
 
-/// A connection between two contexts; both ends may be polled from one thread.
+/// A connection between two contexts, ready on both ends (a peer that goes before that is noticed late by
+/// some transports). Nobody else may poll them meanwhile.
 inline std::pair<std::unique_ptr<transport::Connection>, std::unique_ptr<transport::Connection>> connect(
     transport::Context& one, const std::string& name_of_one, transport::Context& other,
     const std::string& name_of_other) {
   static std::atomic<std::uint64_t> session{1};
   const std::uint64_t named = session++;
-  auto accepted = other.accept(name_of_one, named, deadline_in(10));
-  return {one.connect(name_of_other, named, other.address(), deadline_in(10)), std::move(accepted)};
+  auto accepted = other.accept(name_of_one, named, deadline_in(20));
+  auto connected = one.connect(name_of_other, named, other.address(), deadline_in(20));
+  const auto pending = [](transport::Connection& connection) {
+    return connection.state() == transport::Connection::State::kPending;
+  };
+  while (pending(*connected) || pending(*accepted)) {
+    one.poll(0);
+    other.poll(0);
+  }
+  return {std::move(connected), std::move(accepted)};
 }
 
 /// Parameters, their replica and an endpoint.

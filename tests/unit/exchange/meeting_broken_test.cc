@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <deque>
 #include <functional>
@@ -46,6 +47,7 @@ class HandMadePeer {
     made.exchange = plan_.meeting;
     made.index = static_cast<std::uint32_t>(k);
     made.blocks = kBlocks;
+    made.in_flight = kDepth;
     made.payload_bytes = kBlockElements * sizeof(float);
     return made;
   }
@@ -125,6 +127,10 @@ const std::vector<Fault>& faults() {
        [](const HandMadePeer& peer, std::size_t k) {
          return with_header(peer, k, [](BlockHeader& header) { ++header.blocks; });
        }},
+      {"another_depth", true, "blocks_in_flight",
+       [](const HandMadePeer& peer, std::size_t k) {
+         return with_header(peer, k, [](BlockHeader& header) { ++header.in_flight; });
+       }},
       {"another_type", true, "wire's type",
        [](const HandMadePeer& peer, std::size_t k) {
          return with_header(peer, k, [](BlockHeader& header) { header.dtype = DType::kBFloat16; });
@@ -189,8 +195,9 @@ TEST_P(BrokenMeeting, AppliesWhatWasGoodAndNothingBeyond) {
     to_a.reset();
   } else if (fault.block) {
     peer.send(fault.block(peer, at));
-    // Good ones behind a bad one do not help.
-    for (std::size_t k = at + 1; k < kBlocks; ++k)
+    // Good ones behind a bad one do not help. No more than there are receives for: in some transports a
+    // message that nobody waits for holds up everything behind it.
+    for (std::size_t k = at + 1; k < std::min(kBlocks, at + kDepth); ++k)
       peer.send(peer.good(k));
   }
   double skipped = 0.0;
@@ -225,7 +232,7 @@ TEST_P(BrokenMeeting, AppliesWhatWasGoodAndNothingBeyond) {
 }
 
 INSTANTIATE_TEST_SUITE_P(AtEveryBlock, BrokenMeeting,
-                         ::testing::Combine(::testing::Range<std::size_t>(0, 14),
+                         ::testing::Combine(::testing::Range<std::size_t>(0, 15),
                                             ::testing::Range<std::size_t>(0, kBlocks)),
                          [](const auto& which) {
                            return std::string(faults()[std::get<0>(which.param)].name) + "_at_" +
@@ -233,7 +240,7 @@ INSTANTIATE_TEST_SUITE_P(AtEveryBlock, BrokenMeeting,
                          });
 
 TEST(BrokenMeetings, AreAllTried) {
-  EXPECT_EQ(faults().size(), 14U);
+  EXPECT_EQ(faults().size(), 15U);
 }
 
 TEST(BrokenMeetings, RefuseOnesOwnParametersToo) {
