@@ -50,9 +50,12 @@ build() {
   if [ -t 1 ]; then
     cmake --build "build/$preset" ${1:+--target "$@"} || fail "the build failed"
   else
-    NINJA_STATUS='[%f/%t] ' cmake --build "build/$preset" ${1:+--target "$@"} 2>&1 | tee "$log_folder/build-$preset.log" \
-      | awk '/^\[[0-9]+\/[0-9]+\]/ { if (++n % 25 == 0) { print; fflush() } next } /error|FAILED/ { print; fflush() }'
-    [ "${PIPESTATUS[0]}" -eq 0 ] || { tail -n 25 "$log_folder/build-$preset.log" >&2; fail "the build failed; see $log_folder/build-$preset.log"; }
+    # pipefail is on in every script that sources this: the pipeline fails when the build does.
+    if ! NINJA_STATUS='[%f/%t] ' cmake --build "build/$preset" ${1:+--target "$@"} 2>&1 | tee "$log_folder/build-$preset.log" \
+      | awk '/^\[[0-9]+\/[0-9]+\]/ { if (++n % 25 == 0) { print; fflush() } }'; then
+      grep -m 5 -A 5 'error:\|FAILED:' "$log_folder/build-$preset.log" >&2
+      fail "the build failed; see $log_folder/build-$preset.log"
+    fi
   fi
   say "built preset $preset in $((SECONDS - start)) s"
 }
