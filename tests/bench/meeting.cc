@@ -19,6 +19,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <exception>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -54,6 +55,13 @@ struct Settings {
 
 double seconds() {
   return 1e-9 * static_cast<double>(transport::now_ns());
+}
+
+/// Of this process: what is missing to the wall clock's is waiting, or somebody else's turn.
+double cpu_seconds() {
+  timespec time{};
+  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
 }
 
 /// The two processes' own line, for what is not measured.
@@ -190,31 +198,50 @@ class Process {
     exchange::Replica replica({Buffer{x_.data(), x_.size(), DType::kFloat32, "x", ""}}, true, block_bytes);
     auto staging = exchange::make_staging(replica, settings_.wire, static_cast<int>(in_flight));
     std::vector<double> meeting, moving, passes;
+    std::vector<double> meeting_cpu, moving_cpu, passes_cpu;
     for (int repeat = -1; repeat < settings_.repeats; ++repeat) {
-      const double one = timed([&] { move(replica, staging); });
-      const double two = timed([&] { pass(replica); });
-      const double three = timed([&] { meet(replica, staging); });
+      const Time one = timed([&] { move(replica, staging); });
+      const Time two = timed([&] { pass(replica); });
+      const Time three = timed([&] { meet(replica, staging); });
       if (repeat < 0) continue;  // warms up
-      moving.push_back(one);
-      passes.push_back(two);
-      meeting.push_back(three);
+      moving.push_back(one.wall);
+      passes.push_back(two.wall);
+      meeting.push_back(three.wall);
+      moving_cpu.push_back(one.cpu);
+      passes_cpu.push_back(two.cpu);
+      meeting_cpu.push_back(three.cpu);
     }
     const auto best = [](const std::vector<double>& times) {
       return *std::min_element(times.begin(), times.end());
     };
-    return {{"block_bytes", block_bytes},    {"in_flight", in_flight},
-            {"meeting", median(meeting)},    {"transport", median(moving)},
-            {"passes", median(passes)},      {"ratio", median(meeting) / (median(moving) + median(passes))},
-            {"best_meeting", best(meeting)}, {"best_transport", best(moving)},
-            {"best_passes", best(passes)},   {"best_ratio", best(meeting) / (best(moving) + best(passes))}};
+    return {{"block_bytes", block_bytes},
+            {"in_flight", in_flight},
+            {"meeting", median(meeting)},
+            {"transport", median(moving)},
+            {"passes", median(passes)},
+            {"ratio", median(meeting) / (median(moving) + median(passes))},
+            {"meeting_cpu", median(meeting_cpu)},
+            {"transport_cpu", median(moving_cpu)},
+            {"passes_cpu", median(passes_cpu)},
+            {"best_meeting", best(meeting)},
+            {"best_transport", best(moving)},
+            {"best_passes", best(passes)},
+            {"best_ratio", best(meeting) / (best(moving) + best(passes))}};
   }
 
+  struct Time {
+    double wall = 0.0;
+    double cpu = 0.0;
+  };
   template <typename Work>
-  double timed(const Work& work) {
+  Time timed(const Work& work) {
     line_.meet();
     const double begin = seconds();
+    const double cpu_begin = cpu_seconds();
     work();
-    return line_.slower(seconds() - begin);
+    const double wall = seconds() - begin;
+    const double cpu = cpu_seconds() - cpu_begin;
+    return {line_.slower(wall), line_.slower(cpu)};
   }
 
   static double median(std::vector<double> times) {
