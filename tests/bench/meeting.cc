@@ -84,7 +84,11 @@ class Line {
   }
   void meet() { exchange("."); }
   /// The slower one's.
-  double slower(double mine) { return std::max(mine, std::stod(exchange(std::to_string(mine)))); }
+  double slower(double mine) {
+    char text[32];
+    std::snprintf(text, sizeof text, "%.9f", mine);
+    return std::max(mine, std::stod(exchange(text)));
+  }
 
  private:
   void put(const void* data, std::size_t bytes) {

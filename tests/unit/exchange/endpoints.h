@@ -62,8 +62,8 @@ inline std::pair<std::unique_ptr<transport::Connection>, std::unique_ptr<transpo
 /// Parameters, their replica and an endpoint.
 struct Worker {
   Worker(const std::vector<std::size_t>& counts, bool momentum, std::size_t block_bytes, unsigned seed,
-         int depth = 4, DType wire = DType::kFloat32)
-      : context(open_context()) {
+         int depth = 4, DType wire = DType::kFloat32, const std::string& faults = {})
+      : context(open_context(faults)) {
     std::mt19937 random(seed);
     std::normal_distribution<float> normal;
     std::vector<Buffer> buffers;

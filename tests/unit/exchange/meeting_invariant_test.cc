@@ -6,6 +6,7 @@
 #include <cmath>
 #include <map>
 #include <memory>
+#include <ostream>
 #include <random>
 #include <string>
 #include <thread>
@@ -32,6 +33,10 @@ struct Timing {
   DType wire;
   int depth;
 };
+
+void PrintTo(const Timing& value, std::ostream* out) {
+  *out << value.name;
+}
 
 class RandomMeetings : public ::testing::TestWithParam<Timing> {};
 

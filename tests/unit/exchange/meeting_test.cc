@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <ostream>
+#include <string>
 #include <tuple>
 #include <vector>
 
@@ -82,6 +84,10 @@ struct Shape {
   int depth;
   DType wire;
 };
+
+void PrintTo(const Shape& value, std::ostream* out) {
+  *out << value.name;
+}
 
 class MeetingOf : public ::testing::TestWithParam<Shape> {};
 

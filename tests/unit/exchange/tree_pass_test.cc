@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <memory>
+#include <ostream>
 #include <set>
 #include <string>
 #include <thread>
@@ -180,6 +181,10 @@ struct Case {
   const char* shape;
   int size;
 };
+
+void PrintTo(const Case& value, std::ostream* out) {
+  *out << value.shape << " of " << value.size;
+}
 
 class TreePassOn : public ::testing::TestWithParam<Case> {};
 
