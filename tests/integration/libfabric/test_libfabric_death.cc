@@ -66,7 +66,10 @@ void exchange_blocks(Endpoint& endpoint, duet_connection* connection, unsigned m
                 DUET_OK);
     }
     endpoint.poll(1'000'000'000);
-    ASSERT_NE(state_of(connection), DUET_CONNECTION_FAILED) << error_of(connection).text;
+    // Who is done may close at once; what is not complete by then will never be.
+    ASSERT_TRUE(state_of(connection) != DUET_CONNECTION_FAILED ||
+                (finished(0) == count && finished(1000) == count))
+        << error_of(connection).text;
   }
   for (const auto& [operation, completion] : endpoint.finished()) {
     EXPECT_EQ(completion.status, DUET_OK);

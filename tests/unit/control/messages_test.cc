@@ -105,8 +105,8 @@ TEST(Messages, ValuesOutOfRangeAreRefused) {
   EXPECT_THAT(refusal(encode(pair)), HasSubstr("reason is 5"));
 
   Heartbeat heartbeat{{membership::MemberState{}}};
-  heartbeat.states[0].phase = static_cast<membership::Phase>(5);
-  EXPECT_THAT(refusal(encode({{}, heartbeat})), HasSubstr("phase is 5"));
+  heartbeat.states[0].phase = static_cast<membership::Phase>(7);
+  EXPECT_THAT(refusal(encode({{}, heartbeat})), HasSubstr("phase is 7"));
 
   EXPECT_THAT(refusal(encode({{.rank = -1}, PartReceived{}})), HasSubstr("rank is -1"));
   EXPECT_THAT(refusal(encode({{.rank = kLargestWorld}, PartReceived{}})), HasSubstr("rank is 65536"));
