@@ -16,7 +16,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integratio
 import harness  # noqa: E402
 
 WORKERS = 8
-EPOCHS = 60
+EPOCHS = 250
 
 
 class Kill(unittest.TestCase):
@@ -33,8 +33,8 @@ class Kill(unittest.TestCase):
             )
             try:
                 if victim is not None:
-                    process = harness.worker_process(launcher, victim)
                     harness.wait_until(lambda: re.search(r"steps\D*[1-9]", path.read_text()), 60, "the first step")
+                    process = harness.worker_process(launcher, victim)
                     time.sleep(after)
                     os.kill(process, signal.SIGKILL)
                 code = launcher.wait(timeout=120)
@@ -59,7 +59,7 @@ class Kill(unittest.TestCase):
             chance = random.Random(seed)
             for kill in range(harness.count(4, 20)):
                 victim = 0 if kill == 0 else chance.randrange(WORKERS)
-                after = chance.uniform(0.0, 0.8 * training)
+                after = chance.uniform(0.0, 0.6 * training)
                 seconds, code, report, text = self.train(folder, victim, after)
                 final = report["final"]
                 print(
