@@ -23,6 +23,7 @@
 #include "duet/torch/trainer.h"
 #include "evaluation.h"
 #include "monitor.h"
+#include "progress.h"
 #include "report.h"
 
 namespace samples {
@@ -84,19 +85,22 @@ void train_to_the_goal(const Settings& settings, const DataSplit& data, Classifi
   std::vector<std::int64_t> labels(settings.batch_size);
   const auto x = image_tensor(images, data.train, settings.batch_size);
   const auto y = torch::from_blob(labels.data(), {static_cast<std::int64_t>(labels.size())}, at::kLong);
+  Progress progress;
+  std::uint64_t own_samples = 0;
+  const auto members = [&] { return options.world_size - static_cast<int>(trainer.worker().lost().size()); };
   double smooth_loss = std::numeric_limits<double>::quiet_NaN();
 
   model.train();
   while (!trainer.done()) {
     batches.next(settings.batch_size, images.data(), labels.data());
-    const double progress =
-        static_cast<double>(trainer.status().samples) / static_cast<double>(options.sample_goal);
-    set_learning_rate(optimizer, schedule.learning_rate(progress));
+    const double samples = progress.samples(trainer.status().samples, own_samples, members());
+    set_learning_rate(optimizer, schedule.learning_rate(samples / static_cast<double>(options.sample_goal)));
 
     optimizer.zero_grad();
     const auto loss = at::cross_entropy_loss(model.forward(x), y);
     loss.backward();
     trainer.step(settings.batch_size);
+    own_samples += settings.batch_size;
 
     // One batch says little: the mean over the last ten or so.
     const double value = loss.item<double>();

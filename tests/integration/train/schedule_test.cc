@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "progress.h"
+
 namespace {
 
 using samples::cifar10_schedule;
@@ -36,6 +38,22 @@ TEST(Schedule, StaysWhereItIsWhenConstant) {
   const auto schedule = digits_schedule(0.05, true);
   for (const double progress : {0.0, 0.02, 0.4, 0.6, 0.9})
     EXPECT_DOUBLE_EQ(schedule.learning_rate(progress), 0.05);
+}
+
+TEST(Progress, GoesOnBetweenNewsAndNeverFalls) {
+  samples::Progress progress;
+  EXPECT_DOUBLE_EQ(progress.samples(0, 0, 4), 0.0);
+  EXPECT_DOUBLE_EQ(progress.samples(0, 16, 4), 64.0);
+  EXPECT_DOUBLE_EQ(progress.samples(40, 32, 4), 64.0);  // less than it had thought
+  EXPECT_DOUBLE_EQ(progress.samples(40, 48, 4), 40.0 + 64.0);
+  EXPECT_DOUBLE_EQ(progress.samples(200, 64, 4), 200.0);
+  EXPECT_DOUBLE_EQ(progress.samples(200, 80, 3), 248.0);
+}
+
+TEST(Progress, OfOneWorkerIsItsOwn) {
+  samples::Progress progress;
+  for (std::uint64_t own : {16, 32, 48})
+    EXPECT_DOUBLE_EQ(progress.samples(own, own, 1), static_cast<double>(own));
 }
 
 }  // namespace
