@@ -71,7 +71,7 @@ void check_disjoint(const std::vector<Buffer>& buffers) {
 
 }  // namespace
 
-Replica::Replica(std::vector<Buffer> buffers, bool momentum, std::size_t block_bytes) {
+Replica::Replica(const std::vector<Buffer>& buffers, bool momentum, std::size_t block_bytes) {
   check(buffers);
   check_disjoint(buffers);
   const std::size_t most = block_bytes / sizeof(float);

@@ -36,7 +36,7 @@ class Replica {
   /// block_bytes: of x in one block; at least one element. Throws ConfigurationError that names the buffer:
   /// no elements at all (an empty buffer among others is fine), a null or misaligned pointer, memory that two
   /// buffers share, a dtype other than float32, no memory for d and z.
-  Replica(std::vector<Buffer> buffers, bool momentum, std::size_t block_bytes);
+  Replica(const std::vector<Buffer>& buffers, bool momentum, std::size_t block_bytes);
   ~Replica();
   Replica(const Replica&) = delete;
   Replica& operator=(const Replica&) = delete;

@@ -393,7 +393,7 @@ class TreePass::Impl : public std::enable_shared_from_this<TreePass::Impl> {
   bool complete_ = false;
 };
 
-TreePass::TreePass(Replica& replica, TreeLinks links, TreeOperation operation, std::uint64_t attempt,
+TreePass::TreePass(Replica& replica, const TreeLinks& links, TreeOperation operation, std::uint64_t attempt,
                    bool has_result, double timeout, double now)
     : impl_(std::make_shared<Impl>(replica, links, operation, attempt, has_result, timeout, now)) {}
 TreePass::~TreePass() = default;

@@ -40,8 +40,8 @@ enum class TreeOperation {
 class TreePass {
  public:
   /// timeout: seconds without progress. Throws ConfigurationError when there is no memory for the copy.
-  TreePass(Replica& replica, TreeLinks links, TreeOperation operation, std::uint64_t attempt, bool has_result,
-           double timeout, double now);
+  TreePass(Replica& replica, const TreeLinks& links, TreeOperation operation, std::uint64_t attempt,
+           bool has_result, double timeout, double now);
   ~TreePass();  ///< operations in flight keep their memory alive; their completions are ignored
   TreePass(const TreePass&) = delete;
   TreePass& operator=(const TreePass&) = delete;

@@ -19,9 +19,9 @@ Buffer buffer(std::vector<float>& data, std::string name = {}) {
   return {data.data(), data.size(), DType::kFloat32, std::move(name), {}};
 }
 
-std::string refusal(std::vector<Buffer> buffers, std::size_t block_bytes = 64) {
+std::string refusal(const std::vector<Buffer>& buffers, std::size_t block_bytes = 64) {
   try {
-    Replica replica(std::move(buffers), true, block_bytes);
+    Replica replica(buffers, true, block_bytes);
   } catch (const ConfigurationError& error) {
     return error.what();
   }
