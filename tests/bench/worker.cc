@@ -1,9 +1,10 @@
 // Whole workers, tiny ones: how many meetings per second, how soon the first one, what an idle worker costs.
-// Run it under duet-run; the lowest rank prints one line of JSON. Built twice, with and without LibTorch in the process.
+// Run it under duet-run; the lowest rank prints one line of JSON. Built twice, with and without LibTorch in
+// the process.
 //
 //   bench_worker rate SECONDS    always budget, no gradients
-//   bench_worker start SECONDS   a step every millisecond; DUET_BENCH_START: wall-clock seconds when the run was started
-//   bench_worker idle SECONDS    joined, the trainer sleeping
+//   bench_worker start SECONDS   a step every millisecond; DUET_BENCH_START: wall-clock seconds when the run
+//   was started bench_worker idle SECONDS    joined, the trainer sleeping
 
 #include <duet/duet.h>
 #include <sys/resource.h>
@@ -49,7 +50,9 @@ double private_megabytes() {
   return kilobytes / 1024.0;
 }
 
-void sleep_for(double seconds) { std::this_thread::sleep_for(std::chrono::duration<double>(seconds)); }
+void sleep_for(double seconds) {
+  std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
+}
 
 nlohmann::json measure(const std::string& mode, double seconds, float* x) {
   duet::Options options = duet::Options::from_environment();
@@ -83,7 +86,8 @@ nlohmann::json measure(const std::string& mode, double seconds, float* x) {
   const auto parts = worker.gather(result.dump());
   nlohmann::json all;
   if (finished.lowest) {
-    for (const auto& [rank, text] : parts) all.push_back(nlohmann::json::parse(text));
+    for (const auto& [rank, text] : parts)
+      all.push_back(nlohmann::json::parse(text));
   }
   return all;
 }

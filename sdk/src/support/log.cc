@@ -61,11 +61,15 @@ void set_log_sink(std::function<void(LogLevel, std::string_view)> sink) {
   state().sink = std::move(sink);
 }
 
-void set_log_level(LogLevel level) { state().level.store(level, std::memory_order_relaxed); }
+void set_log_level(LogLevel level) {
+  state().level.store(level, std::memory_order_relaxed);
+}
 
 namespace support {
 
-bool log_enabled(LogLevel level) { return level >= state().level.load(std::memory_order_relaxed); }
+bool log_enabled(LogLevel level) {
+  return level >= state().level.load(std::memory_order_relaxed);
+}
 
 void log(LogLevel level, std::string_view text) {
   if (!log_enabled(level)) return;

@@ -48,7 +48,9 @@ struct Shape {
   int seeds = 400;
 };
 
-void PrintTo(const Shape& shape, std::ostream* out) { *out << shape.name; }
+void PrintTo(const Shape& shape, std::ostream* out) {
+  *out << shape.name;
+}
 
 std::vector<Shape> shapes() {
   const auto normal = std::make_shared<Vector>(normal_vector(50'000, 11));

@@ -1,38 +1,39 @@
 /* Duet transport plugin ABI, version 1 (C11, also valid C++).
  *
- * A transport moves the blocks of a meeting between two workers. It is a shared object that exports one symbol,
- * duet_transport_plugin(), and is loaded at run time. Nothing but fixed-width integers, plain structs, opaque
- * handles and explicit lengths crosses this boundary: no exceptions, no C++ types, no ownership by convention.
+ * A transport moves the blocks of a meeting between two workers. It is a shared object that exports one
+ * symbol, duet_transport_plugin(), and is loaded at run time. Nothing but fixed-width integers, plain
+ * structs, opaque handles and explicit lengths crosses this boundary: no exceptions, no C++ types, no
+ * ownership by convention.
  *
  * Model
- *   - A *context* is one worker's endpoint. A process may open many. The host calls a context from one thread at
- *     a time (in Duet: the worker's communication thread), different contexts from different threads at once.
- *   - A *connection* joins two contexts and carries two ordered streams of messages, one in each direction. The
- *     k-th receive posted on one side takes the k-th send posted on the other. Message boundaries are kept.
+ *   - A *context* is one worker's endpoint. A process may open many. The host calls a context from one thread
+ * at a time (in Duet: the worker's communication thread), different contexts from different threads at once.
+ *   - A *connection* joins two contexts and carries two ordered streams of messages, one in each direction.
+ * The k-th receive posted on one side takes the k-th send posted on the other. Message boundaries are kept.
  *     Posting order between send and receive does not matter. Both sides name the connection with the same
- *     64-bit *session*, agreed upon by the host on its control channel: a new connection to the same peer has a
- *     new session, and nothing that belonged to the old one may ever appear on it.
- *   - An *operation* is one send or one receive. It completes exactly once, always: delivered, failed, past its
- *     deadline, cancelled, or because its connection or context was closed. Its buffer is lent to the plugin from
- *     a successful post until that completion is returned by poll(), and never after. A send that completes with
- *     DUET_OK has given its buffer back; whether the peer has the data only the peer can say, and closing the
- *     connection may lose data that the peer has not received yet. A message of 0 bytes (data may then be null) is a
- *     message like any other. A receive that is longer than its message completes with the message's bytes (unless
- *     the transport says DUET_CAPABILITY_EXACT_SIZE), one that is shorter with DUET_MISUSE.
- *   - Once an operation of a connection has ended with anything but DUET_OK, the order of its streams is undefined:
- *     the host closes the connection. The plugin need not fail the connection by itself.
- *   - No call blocks, except poll() for at most the time that it is given, and close_context(), which may take
- *     up to one second to let go of the operating system's resources.
- *   - Time: every deadline is nanoseconds on the host's monotonic clock, services->now_ns(). An operation whose
- *     deadline has passed completes with DUET_TIMED_OUT within 100 ms, as long as the host polls. 0 means: no
- *     deadline of its own (it then ends with its connection).
- *   - Errors: every function returns a duet_status. When it is not DUET_OK, *error (where there is one) holds a
- *     category and a text that names what the plugin knows: peer address, provider, operating system error. The
+ *     64-bit *session*, agreed upon by the host on its control channel: a new connection to the same peer has
+ * a new session, and nothing that belonged to the old one may ever appear on it.
+ *   - An *operation* is one send or one receive. It completes exactly once, always: delivered, failed, past
+ * its deadline, cancelled, or because its connection or context was closed. Its buffer is lent to the plugin
+ * from a successful post until that completion is returned by poll(), and never after. A send that completes
+ * with DUET_OK has given its buffer back; whether the peer has the data only the peer can say, and closing
+ * the connection may lose data that the peer has not received yet. A message of 0 bytes (data may then be
+ * null) is a message like any other. A receive that is longer than its message completes with the message's
+ * bytes (unless the transport says DUET_CAPABILITY_EXACT_SIZE), one that is shorter with DUET_MISUSE.
+ *   - Once an operation of a connection has ended with anything but DUET_OK, the order of its streams is
+ * undefined: the host closes the connection. The plugin need not fail the connection by itself.
+ *   - No call blocks, except poll() for at most the time that it is given, and close_context(), which may
+ * take up to one second to let go of the operating system's resources.
+ *   - Time: every deadline is nanoseconds on the host's monotonic clock, services->now_ns(). An operation
+ * whose deadline has passed completes with DUET_TIMED_OUT within 100 ms, as long as the host polls. 0 means:
+ * no deadline of its own (it then ends with its connection).
+ *   - Errors: every function returns a duet_status. When it is not DUET_OK, *error (where there is one) holds
+ * a category and a text that names what the plugin knows: peer address, provider, operating system error. The
  *     host adds local rank, peer rank, transport and epoch.
  *
  * Versions: same major = compatible. New slots are added at the tails of the tables in minor versions. A slot
- * counts only if it lies within the table's struct_size and is not null. A plugin must check services->struct_size
- * before it uses a service, and the host does the same for the plugin's table.
+ * counts only if it lies within the table's struct_size and is not null. A plugin must check
+ * services->struct_size before it uses a service, and the host does the same for the plugin's table.
  */
 #ifndef DUET_PLUGIN_TRANSPORT_H_
 #define DUET_PLUGIN_TRANSPORT_H_
@@ -57,14 +58,14 @@ extern "C" {
 typedef int32_t duet_status;
 enum {
   DUET_OK = 0,
-  DUET_AGAIN = 1,         /* nothing wrong: not now, call again after poll() (post: no room; arm: poll first) */
-  DUET_TIMED_OUT = 2,     /* the operation's deadline passed */
-  DUET_CANCELLED = 3,     /* the operation was cancelled, or its connection was closed by this side */
-  DUET_PEER_LOST = 4,     /* the peer closed, died or cannot be reached; close the connection */
-  DUET_MISUSE = 5,        /* the host broke this contract: a mistake in the host */
-  DUET_BROKEN = 6,        /* the context is unusable; close it */
-  DUET_DEVICE_ERROR = 7,  /* the accelerator reported an error */
-  DUET_NOT_SUPPORTED = 8  /* this transport does not do that */
+  DUET_AGAIN = 1,     /* nothing wrong: not now, call again after poll() (post: no room; arm: poll first) */
+  DUET_TIMED_OUT = 2, /* the operation's deadline passed */
+  DUET_CANCELLED = 3, /* the operation was cancelled, or its connection was closed by this side */
+  DUET_PEER_LOST = 4, /* the peer closed, died or cannot be reached; close the connection */
+  DUET_MISUSE = 5,    /* the host broke this contract: a mistake in the host */
+  DUET_BROKEN = 6,    /* the context is unusable; close it */
+  DUET_DEVICE_ERROR = 7, /* the accelerator reported an error */
+  DUET_NOT_SUPPORTED = 8 /* this transport does not do that */
 };
 
 /* Filled by the plugin on failure. The host owns the struct; text is always terminated. */
@@ -76,7 +77,8 @@ typedef struct duet_error {
 
 enum { DUET_MEMORY_HOST = 0, DUET_MEMORY_CUDA = 1 };
 
-/* A piece of memory. stream: the device stream in whose order the memory becomes valid or free; null on the host. */
+/* A piece of memory. stream: the device stream in whose order the memory becomes valid or free; null on the
+ * host. */
 typedef struct duet_memory {
   void* data;
   uint64_t bytes;
@@ -95,7 +97,7 @@ typedef struct duet_services {
   uint32_t abi_minor;
   uint32_t reserved;
   void (*log)(int32_t level, const char* text);
-  uint64_t (*now_ns)(void); /* monotonic; origin unspecified */
+  uint64_t (*now_ns)(void);                            /* monotonic; origin unspecified */
   void (*count)(const char* name, uint64_t increment); /* a named counter that the host exports */
 } duet_services;
 
@@ -117,8 +119,8 @@ typedef struct duet_probe_result {
   char reason[240];         /* for a human: why not viable, or what would be used ("tcp over eth0") */
 } duet_probe_result;
 
-/* key = value settings for probe() and open_context(), valid during the call: "provider", "interface", "port_range",
- * … A plugin refuses (DUET_MISUSE, and names it) a key that it does not know. */
+/* key = value settings for probe() and open_context(), valid during the call: "provider", "interface",
+ * "port_range", … A plugin refuses (DUET_MISUSE, and names it) a key that it does not know. */
 typedef struct duet_setting {
   const char* key;
   const char* value;
@@ -143,7 +145,7 @@ typedef struct duet_completion {
   uint64_t operation; /* the id that the host gave to the post */
   duet_status status; /* DUET_OK, or why it failed */
   int32_t reserved;
-  uint64_t bytes;     /* received or sent; meaningful with DUET_OK */
+  uint64_t bytes; /* received or sent; meaningful with DUET_OK */
 } duet_completion;
 
 /* The plugin's table. Slots marked optional may be null. */
@@ -155,36 +157,39 @@ typedef struct duet_transport {
   const char* name;    /* "libfabric" */
   const char* version; /* the plugin's own */
 
-  /* Could open_context() work here with these settings? No side effects that outlast the call. Not viable is an
-   * answer, not a failure: DUET_OK. With anything else (DUET_MISUSE: a setting) result->reason says why. */
+  /* Could open_context() work here with these settings? No side effects that outlast the call. Not viable is
+   * an answer, not a failure: DUET_OK. With anything else (DUET_MISUSE: a setting) result->reason says why.
+   */
   duet_status (*probe)(const duet_setting* settings, uint32_t count, duet_probe_result* result);
 
-  duet_status (*open_context)(const duet_setting* settings, uint32_t count, duet_context** context, duet_error* error);
+  duet_status (*open_context)(const duet_setting* settings, uint32_t count, duet_context** context,
+                              duet_error* error);
 
-  /* Ends every operation and connection that is left (their handles are then invalid); peers see DUET_PEER_LOST as
-   * with close_connection(). Completions not yet polled are gone with the context: when this returns, no buffer is
-   * lent any more. Must not be called while another call on the context runs. */
+  /* Ends every operation and connection that is left (their handles are then invalid); peers see
+   * DUET_PEER_LOST as with close_connection(). Completions not yet polled are gone with the context: when
+   * this returns, no buffer is lent any more. Must not be called while another call on the context runs. */
   void (*close_context)(duet_context* context);
 
-  /* This context's address, for connect() on the other side: opaque, at most 512 bytes. *bytes: in capacity, out
-   * length (also with DUET_MISUSE, when the capacity was too small). */
+  /* This context's address, for connect() on the other side: opaque, at most 512 bytes. *bytes: in capacity,
+   * out length (also with DUET_MISUSE, when the capacity was too small). */
   duet_status (*get_address)(duet_context* context, void* address, uint64_t* bytes);
 
-  /* Both return at once; the connection is PENDING until connection_state() says otherwise. One side connects, the
-   * other accepts, in any order: a connect that arrives before its accept waits for it (until its deadline).
-   * Operations may be posted while PENDING. A connection that cannot come about becomes FAILED; a call that can be
-   * seen to be hopeless (a malformed address, a peer known to be gone) may also be refused: *error says why, and there
-   * is no connection. */
-  duet_status (*connect)(duet_context* context, const duet_connect_request* request, duet_connection** connection,
-                         duet_error* error);
-  duet_status (*accept)(duet_context* context, const duet_connect_request* request, duet_connection** connection,
-                        duet_error* error);
-  /* DUET_CONNECTION_*; with FAILED, *error says why. A failed connection has ended, or ends at the next poll(), all
-   * its operations, with the status of its failure, and refuses new ones with it. It must still be closed. */
+  /* Both return at once; the connection is PENDING until connection_state() says otherwise. One side
+   * connects, the other accepts, in any order: a connect that arrives before its accept waits for it (until
+   * its deadline). Operations may be posted while PENDING. A connection that cannot come about becomes
+   * FAILED; a call that can be seen to be hopeless (a malformed address, a peer known to be gone) may also be
+   * refused: *error says why, and there is no connection. */
+  duet_status (*connect)(duet_context* context, const duet_connect_request* request,
+                         duet_connection** connection, duet_error* error);
+  duet_status (*accept)(duet_context* context, const duet_connect_request* request,
+                        duet_connection** connection, duet_error* error);
+  /* DUET_CONNECTION_*; with FAILED, *error says why. A failed connection has ended, or ends at the next
+   * poll(), all its operations, with the status of its failure, and refuses new ones with it. It must still
+   * be closed. */
   int32_t (*connection_state)(duet_connection* connection, duet_error* error);
-  /* Returns at once. Operations in flight complete (DUET_CANCELLED) through later poll() calls; their buffers stay
-   * lent until then. The handle is invalid when this returns. Closing one side makes the other's operations fail
-   * with DUET_PEER_LOST (or run into their deadlines, if the transport cannot see it). */
+  /* Returns at once. Operations in flight complete (DUET_CANCELLED) through later poll() calls; their buffers
+   * stay lent until then. The handle is invalid when this returns. Closing one side makes the other's
+   * operations fail with DUET_PEER_LOST (or run into their deadlines, if the transport cannot see it). */
   void (*close_connection)(duet_connection* connection);
 
   /* Optional, both or none: pin memory for the network. null when the transport needs none. */
@@ -199,31 +204,32 @@ typedef struct duet_transport {
   duet_status (*post_receive)(duet_connection* connection, const duet_memory* memory, uint64_t operation,
                               uint64_t deadline_ns, duet_error* error);
 
-  /* Makes progress and returns up to `capacity` completions, sleeping for at most timeout_ns until there is one.
-   * 0: do not sleep. It returns early, with *count == 0, when a connection became READY or FAILED, and may do so at
-   * any time. Returns DUET_OK (also with *count == 0) or DUET_BROKEN. */
-  duet_status (*poll)(duet_context* context, duet_completion* completions, uint32_t capacity, uint64_t timeout_ns,
-                      uint32_t* count, duet_error* error);
+  /* Makes progress and returns up to `capacity` completions, sleeping for at most timeout_ns until there is
+   * one. 0: do not sleep. It returns early, with *count == 0, when a connection became READY or FAILED, and
+   * may do so at any time. Returns DUET_OK (also with *count == 0) or DUET_BROKEN. */
+  duet_status (*poll)(duet_context* context, duet_completion* completions, uint32_t capacity,
+                      uint64_t timeout_ns, uint32_t* count, duet_error* error);
 
-  /* Asks for an operation to end early. DUET_OK: its completion (CANCELLED, or OK if it was faster) will follow.
-   * DUET_AGAIN: still in flight and cannot be ended now: the buffer stays lent until its completion. DUET_MISUSE: not
-   * an operation of this connection. */
+  /* Asks for an operation to end early. DUET_OK: its completion (CANCELLED, or OK if it was faster) will
+   * follow. DUET_AGAIN: still in flight and cannot be ended now: the buffer stays lent until its completion.
+   * DUET_MISUSE: not an operation of this connection. */
   duet_status (*cancel)(duet_connection* connection, uint64_t operation);
 
-  /* Optional, both or none: a file descriptor that becomes readable when poll() may have something to do, so that one
-   * thread can sleep on this and on other things. Before each sleep the host calls arm(): DUET_OK: sleep on the
-   * descriptor (at most *timeout_ns, which the plugin may lower: its own next deadline); DUET_AGAIN: poll() first. */
+  /* Optional, both or none: a file descriptor that becomes readable when poll() may have something to do, so
+   * that one thread can sleep on this and on other things. Before each sleep the host calls arm(): DUET_OK:
+   * sleep on the descriptor (at most *timeout_ns, which the plugin may lower: its own next deadline);
+   * DUET_AGAIN: poll() first. */
   duet_status (*wait_descriptor)(duet_context* context, int32_t* descriptor);
   duet_status (*arm)(duet_context* context, uint64_t* timeout_ns);
 
-  /* Optional: the last failure on this connection (of an operation that completed with an error); error->status is
-   * DUET_OK when there was none. */
+  /* Optional: the last failure on this connection (of an operation that completed with an error);
+   * error->status is DUET_OK when there was none. */
   void (*last_error)(duet_connection* connection, duet_error* error);
 } duet_transport;
 
-/* The one exported symbol. Called once per process (and, where two copies of the host are loaded, once by each),
- * before any other call. Returns the plugin's table (static, valid until the process ends), or null after writing a
- * reason of at most reason_bytes - 1 characters. */
+/* The one exported symbol. Called once per process (and, where two copies of the host are loaded, once by
+ * each), before any other call. Returns the plugin's table (static, valid until the process ends), or null
+ * after writing a reason of at most reason_bytes - 1 characters. */
 typedef const duet_transport* (*duet_transport_plugin_function)(const duet_services* services, char* reason,
                                                                 uint64_t reason_bytes);
 #define DUET_TRANSPORT_PLUGIN_SYMBOL "duet_transport_plugin"
