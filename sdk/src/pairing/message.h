@@ -11,7 +11,7 @@ enum class MessageKind : std::uint8_t {
   kAccept,       ///< yes (answers kOffer)
   kDecline,      ///< no, and why (answers kOffer)
   kStart,        ///< I have heard your accept: go (answers kAccept); no block is posted before
-  kWithdrawn,    ///< your accept came too late, let go (answers kAccept)
+  kWithdrawn,    ///< your accept or start came too late, let go (answers kAccept, kStart)
   kDone,         ///< I trained all that I wanted: I take meetings, but offer none
 };
 

@@ -142,7 +142,12 @@ void Pairing::Impl::on_message(double now, int worker, const Message& message) {
       on_decline(now, *peer, message);
       break;
     case MessageKind::kStart:
-      if (is(State::kAccepted, *peer, message.meeting)) begin(now, *peer, false);
+      if (is(State::kAccepted, *peer, message.meeting)) {
+        begin(now, *peer, false);
+      } else if (!is(State::kMeeting, *peer, message.meeting)) {
+        // I have let go of it: the offerer, alone in the meeting, need not wait for its exchange to time out.
+        send(*peer, {.kind = MessageKind::kWithdrawn, .meeting = message.meeting});
+      }
       break;
     case MessageKind::kWithdrawn:
       if (is(State::kAccepted, *peer, message.meeting)) state_ = State::kIdle;

@@ -72,6 +72,12 @@ void MeetingDriver::on_message(double now, int from, const control::Pair& pair) 
   if (pair.message.kind == pairing::MessageKind::kOffer) offered_[from] = {pair.session, pair.message.token};
   if (pair.message.kind == pairing::MessageKind::kAccept)
     agreed_[from] = {pair.message.meeting, pair.session};
+  if (pair.message.kind == pairing::MessageKind::kWithdrawn && meeting_ != nullptr && from == partner_ &&
+      pair.message.meeting == meeting_id_) {
+    // Its start came too late over there: nobody would ever answer.
+    meeting_->abort("the peer had let go of it before it began");
+    if (meeting_->advance(now)) end(now);
+  }
   pairing_.on_message(now, from, pair.message);
   act(now);
 }
@@ -164,6 +170,7 @@ void MeetingDriver::begin(double now, const pairing::Begin& begin) {
   plan.wire = options_.wire;
   plan.timeout = options_.meeting_timeout;
   partner_ = begin.peer;
+  meeting_id_ = begin.meeting;
   began_ = now;
   meeting_ = std::make_unique<exchange::Meeting>(replica_, connection, staging_, plan, now);
   pairing_.on_meeting_began(now);

@@ -81,6 +81,7 @@ class MeetingDriver {
 
   std::unique_ptr<exchange::Meeting> meeting_;
   int partner_ = -1;
+  std::uint64_t meeting_id_ = 0;
   double began_ = 0.0;
   double start_ = 0.0;
 

@@ -56,6 +56,7 @@ std::vector<int> TreeRunner::who() const {
 
 TreeRunner::Key TreeRunner::key_for(const std::vector<int>& participants) const {
   std::vector<membership::Incarnation> incarnations;
+  incarnations.reserve(participants.size());
   for (const int rank : participants) {
     incarnations.push_back(roster_.entries[static_cast<std::size_t>(rank)].incarnation);
   }
