@@ -30,6 +30,7 @@ void Gatherer::start(double now, std::string text, double timeout, std::promise<
   text_ = std::move(text);
   deadline_ = now + timeout;
   next_send_ = now;
+  collector_ = lowest();
   promise_ = std::move(promise);
 }
 
@@ -39,18 +40,25 @@ void Gatherer::on_part(int from, const control::Part& part) {
 }
 
 void Gatherer::on_received(int from, const control::PartReceived& received) {
-  if (active_ && received.round == round_ && from == lowest()) acknowledged_ = true;
+  if (active_ && received.round == round_ && from == collector_) acknowledged_ = true;
 }
 
 void Gatherer::advance(double now) {
   if (!active_) return;
-  const int collector = lowest();
-  if (collector != options_.rank) {
-    if (acknowledged_ || now >= deadline_) {
+  const auto phase = liveness_.members().of(collector_).phase;
+  if (collector_ != options_.rank && phase == membership::Phase::kGone) {
+    collector_ = lowest();
+    acknowledged_ = false;
+    next_send_ = now;
+  }
+  if (collector_ != options_.rank) {
+    // A collector that left had what it wanted, or no more patience; its goodbye may overtake the
+    // acknowledgement.
+    if (acknowledged_ || now >= deadline_ || phase == membership::Phase::kLeft) {
       finish({});
     } else if (now >= next_send_) {
       next_send_ = now + kResendInterval;
-      postbox_.send(collector, control::Part{round_, text_});
+      postbox_.send(collector_, control::Part{round_, text_});
     }
     return;
   }
@@ -75,7 +83,7 @@ void Gatherer::fail(const std::string& why) {
 double Gatherer::next_deadline() const {
   if (!active_) return std::numeric_limits<double>::infinity();
   // The collector waits for letters; the others send theirs until it is acknowledged.
-  return acknowledged_ || lowest() == options_.rank ? deadline_ : std::min(deadline_, next_send_);
+  return acknowledged_ || collector_ == options_.rank ? deadline_ : std::min(deadline_, next_send_);
 }
 
 }  // namespace duet::worker

@@ -36,6 +36,7 @@ class Gatherer {
   bool active_ = false;
   std::uint64_t round_ = 0;
   std::string text_;
+  int collector_ = 0;  ///< the lowest live rank when the round began; changes only if it dies
   bool acknowledged_ = false;
   double deadline_ = 0.0;
   double next_send_ = 0.0;

@@ -65,7 +65,7 @@ class BadInput(unittest.TestCase):
     def test_quadratic_alone_and_together(self):
         alone = harness.run(harness.BIN / "duet-quadratic", 200)
         self.assertEqual(alone.returncode, 0, alone.stderr)
-        together = harness.run_workers(4, "duet-quadratic", 500)
+        together = harness.run_workers(4, "duet-quadratic", 1500)
         self.assertEqual(together.returncode, 0, together.stderr)
         self.assertIn("4 workers", together.stdout)
         started, ended = (float(together.stdout.split(word)[1].split()[0]) for word in ("started ", "ended "))
