@@ -3,7 +3,7 @@
 
 # What a bare Debian 12 lacks for building and running Duet with all its tests of the release preset.
 build_packages=(
-  ca-certificates g++ cmake ninja-build pkg-config ccache mold
+  ca-certificates g++ cmake ninja-build pkg-config ccache
   libtorch-dev libfabric-dev libzmq3-dev cppzmq-dev libsodium-dev libflatbuffers-dev flatbuffers-compiler
   libhwy-dev libeigen3-dev libspdlog-dev libfmt-dev libcli11-dev nlohmann-json3-dev libxxhash-dev
   libgtest-dev libgmock-dev libbenchmark-dev python3

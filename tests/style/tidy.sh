@@ -9,9 +9,8 @@ passed=$build/tidy
 mkdir -p "$passed"
 headers=$(git ls-files -z -- '*.h' .clang-tidy | xargs -0 cat | sha1sum)
 pending=()
-for file in $(git ls-files -- 'sdk/*.cc' 'plugins/*.cc' 'samples/*.cc'); do
-  # A file that includes LibTorch takes a minute and warns about LibTorch.
-  grep -q 'torch/' "$file" && continue
+# Not what includes LibTorch: it takes a minute a file, and warns about LibTorch.
+for file in $(git ls-files -- 'sdk/*.cc' 'plugins/*.cc' 'samples/*.cc' ':!sdk/src/torch/*' ':!samples/train/*'); do
   grep -q "\"file\": \"$source/$file\"" "$build/compile_commands.json" || continue
   stamp=$passed/$( (echo "$headers"; cat "$file") | sha1sum | cut -c 1-20)
   [ -e "$stamp" ] || pending+=("$file:$stamp")
