@@ -1,7 +1,5 @@
 #include "worker/postbox.h"
 
-#include <xxhash.h>
-
 #include <utility>
 
 #include "membership/rendezvous.h"
@@ -9,13 +7,9 @@
 
 namespace duet::worker {
 
-std::uint64_t run_hash(const std::string& run_id) {
-  return XXH3_64bits(run_id.data(), run_id.size());
-}
-
 Postbox::Postbox(control::Channel& channel, const membership::Roster& roster, int self)
     : channel_(channel), roster_(roster), self_(self) {
-  header_.run = run_hash(roster.run_id);
+  header_.run = control::run_hash(roster.run_id);
   header_.rank = self;
   header_.from = roster.entries[static_cast<std::size_t>(self)].incarnation;
 }

@@ -37,7 +37,4 @@ class Postbox {
   std::uint64_t strays_ = 0;
 };
 
-/// The run id's short form in every header.
-std::uint64_t run_hash(const std::string& run_id);
-
 }  // namespace duet::worker

@@ -7,8 +7,8 @@
 #include <array>
 #include <limits>
 
+#include "control/messages.h"
 #include "support/log.h"
-#include "worker/postbox.h"
 
 namespace duet::worker {
 
@@ -103,7 +103,7 @@ void TreeRunner::begin(double now) {
 void TreeRunner::open_links() {
   const auto tree = membership::make_tree(topology_, participants_, options_.rank);
   const auto& self = roster_.entries[static_cast<std::size_t>(options_.rank)];
-  const std::uint64_t run = run_hash(roster_.run_id);
+  const std::uint64_t run = control::run_hash(roster_.run_id);
   const auto session = [&](const membership::Entry& parent, const membership::Entry& child) {
     const std::array<std::uint64_t, 8> words{run,
                                              key_.purpose,
