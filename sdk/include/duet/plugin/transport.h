@@ -137,6 +137,8 @@ typedef struct duet_connect_request {
   uint64_t address_bytes;
   uint64_t deadline_ns; /* not ready by then: the connection fails with DUET_TIMED_OUT; 0: none */
   const char* peer;     /* a name for messages, e.g. "rank 3"; copied */
+  const void* ticket;   /* what make_ticket() of the accepting side gave for this session; null: none */
+  uint64_t ticket_bytes;
 } duet_connect_request;
 
 enum { DUET_CONNECTION_PENDING = 0, DUET_CONNECTION_READY = 1, DUET_CONNECTION_FAILED = 2 };
@@ -225,6 +227,14 @@ typedef struct duet_transport {
   /* Optional: the last failure on this connection (of an operation that completed with an error);
    * error->status is DUET_OK when there was none. */
   void (*last_error)(duet_connection* connection, duet_error* error);
+
+  /* Optional: what the accepting side must tell the connecting one before a connection can come about, such
+   * as a unique id that both have to know. The host calls it on the side that will accept(), at most once for
+   * a session, and carries the bytes (at most 256) over its control channel; both requests then hold them. A
+   * session whose accept() never comes is forgotten with the context. *bytes: in capacity, out length.
+   * Returns at once. */
+  duet_status (*make_ticket)(duet_context* context, uint64_t session, void* ticket, uint64_t* bytes,
+                             duet_error* error);
 } duet_transport;
 
 /* The one exported symbol. Called once per process (and, where two copies of the host are loaded, once by
