@@ -46,7 +46,9 @@ duet_connection* Endpoint::open(bool accept, const std::string& address, std::ui
                                      .address = accept ? nullptr : address.data(),
                                      .address_bytes = accept ? 0 : address.size(),
                                      .deadline_ns = deadline,
-                                     .peer = peer};
+                                     .peer = peer,
+                                     .ticket = nullptr,
+                                     .ticket_bytes = 0};
   duet_connection* connection = nullptr;
   duet_error error{};
   const duet_status status =

@@ -127,7 +127,9 @@ TEST_P(Connections, ToWhatIsNoAddressAreRefusedOrFail) {
                                        .address = address.data(),
                                        .address_bytes = address.size(),
                                        .deadline_ns = in(kSecond),
-                                       .peer = "rank 9"};
+                                       .peer = "rank 9",
+                                       .ticket = nullptr,
+                                       .ticket_bytes = 0};
     duet_connection* connection = nullptr;
     duet_error error{};
     const duet_status status = table_.connect(a->get(), &request, &connection, &error);
@@ -157,7 +159,9 @@ TEST_P(Connections, ToAContextThatIsGoneFailAndNameThePeer) {
                                      .address = address.data(),
                                      .address_bytes = address.size(),
                                      .deadline_ns = deadline,
-                                     .peer = "rank 9"};
+                                     .peer = "rank 9",
+                                     .ticket = nullptr,
+                                     .ticket_bytes = 0};
   duet_connection* connection = nullptr;
   duet_error error{};
   if (table_.connect(a->get(), &request, &connection, &error) == DUET_OK) {

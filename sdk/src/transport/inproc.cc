@@ -435,7 +435,8 @@ const duet_transport* inproc_transport() {
                                     .cancel = cancel,
                                     .wait_descriptor = wait_descriptor,
                                     .arm = arm,
-                                    .last_error = last_error};
+                                    .last_error = last_error,
+                                    .make_ticket = nullptr};
   return &table;
 }
 

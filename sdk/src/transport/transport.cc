@@ -130,7 +130,9 @@ std::unique_ptr<Connection> Context::open(bool accept, const std::string& peer, 
                                      .address = accept ? nullptr : address.data(),
                                      .address_bytes = accept ? 0 : address.size(),
                                      .deadline_ns = deadline_ns,
-                                     .peer = peer.c_str()};
+                                     .peer = peer.c_str(),
+                                     .ticket = nullptr,
+                                     .ticket_bytes = 0};
   duet_connection* made = nullptr;
   duet_error error{};
   const duet_transport& table = transport_->table();
