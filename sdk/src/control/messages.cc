@@ -3,6 +3,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include <algorithm>
 #include <cstring>
 #include <stdexcept>
 #include <type_traits>
@@ -80,7 +81,9 @@ struct BodyWriter {
     return wire::CreateJoinPending(builder, missing).Union();
   }
   Offset<void> operator()(const JoinRefused& refused) const {
-    const auto reason = write_text(builder, refused.reason, kLargestLabel, "a reason");
+    // It quotes what others sent: to be cut short is better than not to be said.
+    const auto reason =
+        builder.CreateString(refused.reason.data(), std::min(refused.reason.size(), kLargestLabel));
     return wire::CreateJoinRefused(builder, reason, refused.timed_out).Union();
   }
   Offset<void> operator()(const Joined& joined) const {
@@ -98,7 +101,7 @@ struct BodyWriter {
     std::vector<wire::MemberState> states;
     states.reserve(heartbeat.states.size());
     for (const membership::MemberState& state : heartbeat.states) {
-      states.emplace_back(to_wire(state.incarnation), state.steps, state.samples, state.meetings,
+      states.emplace_back(to_wire(state.incarnation), state.beats, state.steps, state.samples, state.meetings,
                           state.attempt, state.squared_distance, static_cast<std::uint8_t>(state.phase));
     }
     const auto vector = builder.CreateVectorOfStructs(states);
@@ -260,6 +263,7 @@ Body read_heartbeat(const wire::Heartbeat& from) {
     heartbeat.states.push_back(
         {.incarnation = read_id(&state->incarnation()),
          .phase = read_enum(state->phase(), membership::Phase::kGone, "a member's phase"),
+         .beats = state->beats(),
          .steps = state->steps(),
          .samples = state->samples(),
          .meetings = state->meetings(),

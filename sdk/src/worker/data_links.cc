@@ -9,7 +9,10 @@ DataLinks::DataLinks(transport::Context& context, const membership::Roster& rost
 
 std::uint64_t DataLinks::held(int peer) const {
   const auto found = links_.find(peer);
-  return found == links_.end() ? 0 : found->second.session;
+  // The peer may have closed its end since: better a new connection than a meeting that fails at once.
+  if (found == links_.end() || found->second.connection->state() == transport::Connection::State::kFailed)
+    return 0;
+  return found->second.session;
 }
 
 std::uint64_t DataLinks::choose(int peer, std::uint64_t offered, std::uint64_t token) const {

@@ -75,8 +75,7 @@ void MeetingDriver::on_message(double now, int from, const control::Pair& pair) 
   if (pair.message.kind == pairing::MessageKind::kWithdrawn && meeting_ != nullptr && from == partner_ &&
       pair.message.meeting == meeting_id_) {
     // Its start came too late over there: nobody would ever answer.
-    meeting_->abort("the peer had let go of it before it began");
-    if (meeting_->advance(now)) end(now);
+    break_off(now, "the peer had let go of it before it began");
   }
   pairing_.on_message(now, from, pair.message);
   act(now);
@@ -86,12 +85,20 @@ void MeetingDriver::on_gone(double now, int peer) {
   if (!edges_.contains(peer)) return;
   gone_.insert(peer);
   if (meeting_ != nullptr && partner_ == peer) {
-    // It may have to wait for the gate to mix what it did not reach; end() does the rest.
-    meeting_->abort("the peer is gone");
-    if (meeting_->advance(now)) end(now);
+    break_off(now, "the peer is gone");
     return;
   }
   forget(now, peer);
+}
+
+void MeetingDriver::break_off(double now, const std::string& why) {
+  // First what has arrived already: it may be all of it, and what the peer has sent it has applied, too.
+  if (!meeting_->advance(now)) {
+    meeting_->abort(why);
+    // It may have to wait for the gate to mix what it did not reach; advance() does the rest then.
+    if (!meeting_->advance(now)) return;
+  }
+  end(now);
 }
 
 void MeetingDriver::forget(double now, int peer) {
@@ -205,17 +212,24 @@ void MeetingDriver::end(double now) {
 }
 
 void MeetingDriver::observe(const MeetingEvent& event) {
-  // The embedder's code: whatever it throws must not end communication.
+  // The embedder's code: whatever it throws must not end communication, and it may replace itself.
+  const auto running = std::exchange(observer_, nullptr);
+  observer_replaced_ = false;
+  std::string problem;
   try {
-    observer_(event);
+    running(event);
+    if (!observer_replaced_) observer_ = running;
+    return;
   } catch (const std::exception& error) {
-    support::error("rank {}: the observer of meetings failed and is dropped: {}", options_.rank,
-                   error.what());
-    observer_ = nullptr;
+    problem = std::string(": ") + error.what();
   } catch (...) {
-    support::error("rank {}: the observer of meetings failed and is dropped", options_.rank);
-    observer_ = nullptr;
   }
+  support::error("rank {}: the observer of meetings failed and is dropped{}", options_.rank, problem);
+}
+
+void MeetingDriver::set_observer(std::function<void(const MeetingEvent&)> observer) {
+  observer_ = std::move(observer);
+  observer_replaced_ = true;
 }
 
 void MeetingDriver::publish(double now) {

@@ -35,7 +35,8 @@ class MeetingDriver {
   void open(double now);
   void on_message(double now, int from, const control::Pair& pair);
   void on_gone(double now, int peer);
-  void set_observer(std::function<void(const MeetingEvent&)> observer) { observer_ = std::move(observer); }
+  /// Also from within the observer.
+  void set_observer(std::function<void(const MeetingEvent&)> observer);
   void finish(double now);
   void stop(double now);
 
@@ -52,6 +53,7 @@ class MeetingDriver {
   void act(double now);
   void begin(double now, const pairing::Begin& begin);
   void end(double now);
+  void break_off(double now, const std::string& why);
   void forget(double now, int peer);
   void observe(const MeetingEvent& event);
 
@@ -91,6 +93,7 @@ class MeetingDriver {
   double last_publish_ = 0.0;
   std::map<int, EdgeStatistics> edges_;
   std::function<void(const MeetingEvent&)> observer_;
+  bool observer_replaced_ = false;  ///< while it ran
 };
 
 }  // namespace duet::worker

@@ -129,6 +129,12 @@ TEST(Messages, WhatIsTooLongIsNotEncoded) {
   EXPECT_EQ(decode(encode(largest)), largest);
 }
 
+TEST(Messages, ARefusalThatQuotesTooMuchIsCutShort) {
+  const auto refused = decode(encode({{}, JoinRefused{std::string(2 * kLargestLabel, 'r'), false}}));
+  ASSERT_TRUE(refused.has_value());
+  EXPECT_EQ(std::get<JoinRefused>(refused->body).reason.size(), kLargestLabel);
+}
+
 TEST(Messages, ALengthThatLiesIsRefused) {
   const std::string text = "a text that is easily found";
   const std::string bytes = encode({{}, Part{1, text}});
