@@ -161,7 +161,6 @@ void MeetingDriver::begin(double now, const pairing::Begin& begin) {
   const Agreed& agreed = agreed_[begin.peer];
   const std::uint64_t session =
       agreed.meeting == begin.meeting && agreed.session != 0 ? agreed.session : begin.token;
-  // A ticket for another session is refused by the transport.
   const auto deadline = transport::now_ns() + static_cast<std::uint64_t>(options_.connect_timeout * 1e9);
   transport::Connection& connection = links_.use(begin.peer, session, begin.offerer, deadline, agreed.ticket);
 
