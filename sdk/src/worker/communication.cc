@@ -53,7 +53,7 @@ Communication::Communication(Joined joined, const Options& options, const Topolo
                     : std::make_unique<MeetingDriver>(replica, options, topology, std::move(algorithm),
                                                       postbox_, *context_, roster_, shared, now_seconds())),
       ticks_(replica, options, postbox_, shared),
-      runner_(replica, *context_, roster_, topology, options, liveness_),
+      runner_(replica, *context_, roster_, topology, options, liveness_, postbox_),
       finisher_(options, liveness_, meetings_.get(), runner_),
       gatherer_(options, liveness_, postbox_) {
   thread_ = std::thread([this] { run(); });
@@ -321,6 +321,8 @@ void Communication::dispatch(double now, Postbox::Letter letter) {
                  [&](const control::TickDown& body) { ticks_.on_down(now, from, body); },
                  [&](const control::Part& body) { gatherer_.on_part(from, body); },
                  [&](const control::PartReceived& body) { gatherer_.on_received(from, body); },
+                 [&](const control::TicketRequest& body) { runner_.on_ticket_request(from, body); },
+                 [&](const control::Ticket& body) { runner_.on_ticket(now, from, body); },
                  [&](const auto&) {},  // joining is over
              },
              letter.body);

@@ -71,7 +71,7 @@ void MeetingDriver::on_message(double now, int from, const control::Pair& pair) 
   if (!edges_.contains(from)) return;  // no neighbour of ours
   if (pair.message.kind == pairing::MessageKind::kOffer) offered_[from] = {pair.session, pair.message.token};
   if (pair.message.kind == pairing::MessageKind::kAccept)
-    agreed_[from] = {pair.message.meeting, pair.session};
+    agreed_[from] = {pair.message.meeting, pair.session, pair.ticket};
   if (pair.message.kind == pairing::MessageKind::kWithdrawn && meeting_ != nullptr && from == partner_ &&
       pair.message.meeting == meeting_id_) {
     // Its start came too late over there: nobody would ever answer.
@@ -149,7 +149,7 @@ void MeetingDriver::act(double now) {
       continue;
     }
     const auto& send = std::get<pairing::Send>(action);
-    control::Pair pair{send.message, 0};
+    control::Pair pair{send.message, 0, {}};
     if (send.message.kind == pairing::MessageKind::kOffer) {
       pair.session = links_.held(send.peer);
       // The accept will name the session; until then none is agreed.
@@ -157,18 +157,19 @@ void MeetingDriver::act(double now) {
     } else if (send.message.kind == pairing::MessageKind::kAccept) {
       const Offered offer = offered_[send.peer];
       pair.session = links_.choose(send.peer, offer.session, offer.token);
-      agreed_[send.peer] = {send.message.meeting, pair.session};
+      pair.ticket = links_.ticket(send.peer, pair.session);
+      agreed_[send.peer] = {send.message.meeting, pair.session, pair.ticket};
     }
     postbox_.send(send.peer, pair);
   }
 }
 
 void MeetingDriver::begin(double now, const pairing::Begin& begin) {
-  const Agreed agreed = agreed_[begin.peer];
+  const Agreed& agreed = agreed_[begin.peer];
   const std::uint64_t session =
       agreed.meeting == begin.meeting && agreed.session != 0 ? agreed.session : begin.token;
   const auto deadline = transport::now_ns() + static_cast<std::uint64_t>(options_.connect_timeout * 1e9);
-  transport::Connection& connection = links_.use(begin.peer, session, begin.offerer, deadline);
+  transport::Connection& connection = links_.use(begin.peer, session, begin.offerer, deadline, agreed.ticket);
 
   exchange::MeetingPlan plan;
   plan.meeting = begin.meeting;

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <string>
 #include <vector>
 
 #include "control/messages.h"
@@ -66,10 +67,11 @@ class MeetingDriver {
   pairing::Pairing pairing_;
   DataLinks links_;
   std::shared_ptr<exchange::Staging> staging_;
-  /// What both sides agreed upon for the meeting that may come next with a peer: (meeting, session).
+  /// What both sides agreed upon for the meeting that may come next with a peer.
   struct Agreed {
     std::uint64_t meeting = 0;
     std::uint64_t session = 0;
+    std::string ticket;  ///< of a new session, where the transport asks for one
   };
   std::map<int, Agreed> agreed_;
   /// Offers heard and not yet answered: the session that the offerer holds, and the meeting's token.

@@ -8,19 +8,21 @@
 #include <limits>
 
 #include "control/messages.h"
+#include "duet/error.h"
 #include "support/log.h"
 
 namespace duet::worker {
 
 TreeRunner::TreeRunner(exchange::Replica& replica, transport::Context& context,
                        const membership::Roster& roster, const Topology& topology, const Options& options,
-                       Liveness& liveness)
+                       Liveness& liveness, Postbox& postbox)
     : replica_(replica),
       context_(context),
       roster_(roster),
       topology_(topology),
       options_(options),
-      liveness_(liveness) {}
+      liveness_(liveness),
+      postbox_(postbox) {}
 
 TreeRunner::~TreeRunner() = default;
 
@@ -90,8 +92,12 @@ void TreeRunner::begin(double now) {
     key_ = key;
     // Everyone is to see which attempt this is, also a member that saw an earlier one end well.
     liveness_.set_attempt(key.attempt);
-    open_links();
+    open_links(now);
   }
+  if (!tickets_.awaiting()) begin_pass(now);
+}
+
+void TreeRunner::begin_pass(double now) {
   exchange::TreeLinks links;
   links.parent = parent_.get();
   for (const auto& child : children_)
@@ -100,7 +106,7 @@ void TreeRunner::begin(double now) {
                                                request_.has_result, request_.timeout, now);
 }
 
-void TreeRunner::open_links() {
+void TreeRunner::open_links(double now) {
   const auto tree = membership::make_tree(topology_, participants_, options_.rank);
   const auto& self = roster_.entries[static_cast<std::size_t>(options_.rank)];
   const std::uint64_t run = control::run_hash(roster_.run_id);
@@ -116,20 +122,61 @@ void TreeRunner::open_links() {
     return XXH3_64bits(words.data(), sizeof words) | 1;  // never 0
   };
   const auto deadline = transport::now_ns() + static_cast<std::uint64_t>(request_.timeout * 1e9);
+  const bool needs_tickets = context_.needs_tickets();
+  parent_rank_ = tree.parent;
   if (tree.parent >= 0) {
-    const auto& parent = roster_.entries[static_cast<std::size_t>(tree.parent)];
-    parent_ = context_.connect(fmt::format("rank {}", tree.parent), session(parent, self),
-                               parent.transport_address, deadline);
+    parent_session_ = session(roster_.entries[static_cast<std::size_t>(tree.parent)], self);
+    if (needs_tickets) {
+      tickets_.await(now, tree.parent, parent_session_, now + request_.timeout);
+    } else {
+      connect_to_parent({});
+    }
   }
   for (const int rank : tree.children) {
-    const auto& child = roster_.entries[static_cast<std::size_t>(rank)];
-    children_.push_back(context_.accept(fmt::format("rank {}", rank), session(self, child), deadline));
+    const std::uint64_t named = session(self, roster_.entries[static_cast<std::size_t>(rank)]);
+    std::string ticket;
+    if (needs_tickets) {
+      try {
+        ticket = context_.make_ticket(named);
+        tickets_.issue(rank, named, ticket);
+      } catch (const TransportError& error) {
+        // The accept below is refused without it, and the pass fails with that reason.
+        support::warning("rank {}: no ticket for rank {}: {}", options_.rank, rank, error.what());
+      }
+    }
+    children_.push_back(context_.accept(fmt::format("rank {}", rank), named, deadline, ticket));
   }
+  send_tickets();
   linked_ = true;
   passes_ = 0;
 }
 
+void TreeRunner::connect_to_parent(const std::string& ticket) {
+  const auto& parent = roster_.entries[static_cast<std::size_t>(parent_rank_)];
+  const auto deadline = transport::now_ns() + static_cast<std::uint64_t>(request_.timeout * 1e9);
+  parent_ = context_.connect(fmt::format("rank {}", parent_rank_), parent_session_, parent.transport_address,
+                             deadline, ticket);
+}
+
+void TreeRunner::send_tickets() {
+  for (auto& outgoing : tickets_.take_outgoing())
+    postbox_.send(outgoing.to, std::move(outgoing.body));
+}
+
+void TreeRunner::on_ticket_request(int from, const control::TicketRequest& request) {
+  tickets_.on_request(from, request);
+  send_tickets();
+}
+
+void TreeRunner::on_ticket(double now, int from, const control::Ticket& ticket) {
+  const auto awaited = tickets_.on_ticket(from, ticket);
+  if (!awaited) return;
+  connect_to_parent(*awaited);
+  if (state_ == State::kRunning) begin_pass(now);
+}
+
 void TreeRunner::close_links() {
+  tickets_.reset();
   parent_.reset();
   children_.clear();
   linked_ = false;
@@ -148,6 +195,12 @@ TreeRunner::State TreeRunner::advance(double now) {
     support::info("rank {}: averaging begins anew with {} members", options_.rank, who().size());
     begin(now);
   }
+  tickets_.advance(now);
+  send_tickets();
+  if (tickets_.given_up(now)) {
+    pass_failed(now, fmt::format("rank {} sent no ticket for its connection within {:g} s", tickets_.parent(),
+                                 request_.timeout));
+  }
   if (pass_ != nullptr && pass_->advance(now)) {
     if (pass_->complete()) {
       members_ = pass_->members();
@@ -159,7 +212,8 @@ TreeRunner::State TreeRunner::advance(double now) {
     pass_.reset();
     pass_failed(now, why);
   }
-  if (state_ == State::kRunning && pass_ == nullptr && now >= retry_at_) {
+  const bool waits_to_retry = pass_ == nullptr && !tickets_.awaiting();
+  if (state_ == State::kRunning && waits_to_retry && now >= retry_at_) {
     liveness_.set_attempt(liveness_.highest_attempt() + 1);
     begin(now);
   }
@@ -192,6 +246,7 @@ void TreeRunner::pass_failed(double now, const std::string& why) {
 
 double TreeRunner::next_deadline(double now) const {
   if (state_ != State::kRunning) return std::numeric_limits<double>::infinity();
+  if (tickets_.awaiting()) return std::min(request_.deadline, tickets_.next_deadline());
   return std::min(request_.deadline, pass_ != nullptr ? now + 0.1 : retry_at_);
 }
 

@@ -13,6 +13,8 @@
 #include "membership/roster.h"
 #include "transport/transport.h"
 #include "worker/liveness.h"
+#include "worker/postbox.h"
+#include "worker/ticket_desk.h"
 
 namespace duet::worker {
 
@@ -21,11 +23,12 @@ enum class TreePurpose : std::uint8_t { kStart = 1, kStep = 2, kFinal = 3 };
 
 /// Runs passes over the members' tree. Who takes part, and in which attempt, decides which tree and which
 /// connections: when either changes, the pass under way is dropped and begun anew with those who are left.
+/// Over a transport that asks for tickets, a child's pass begins when its parent's ticket has come.
 /// Communication thread only.
 class TreeRunner {
  public:
   TreeRunner(exchange::Replica& replica, transport::Context& context, const membership::Roster& roster,
-             const Topology& topology, const Options& options, Liveness& liveness);
+             const Topology& topology, const Options& options, Liveness& liveness, Postbox& postbox);
   ~TreeRunner();
 
   struct Request {
@@ -38,6 +41,8 @@ class TreeRunner {
     double deadline = 0.0;    ///< for all attempts together, absolute
   };
   void start(const Request& request, double now);
+  void on_ticket_request(int from, const control::TicketRequest& request);
+  void on_ticket(double now, int from, const control::Ticket& ticket);
   /// Gives up the pass under way.
   void cancel();
 
@@ -65,7 +70,10 @@ class TreeRunner {
   std::vector<int> who() const;
   Key key_for(const std::vector<int>& participants) const;
   void begin(double now);
-  void open_links();
+  void begin_pass(double now);
+  void open_links(double now);
+  void connect_to_parent(const std::string& ticket);
+  void send_tickets();
   void close_links();
   void pass_failed(double now, const std::string& why);
 
@@ -75,12 +83,16 @@ class TreeRunner {
   const Topology& topology_;
   const Options& options_;
   Liveness& liveness_;
+  Postbox& postbox_;
 
   State state_ = State::kIdle;
   Request request_;
   Key key_;
   std::vector<int> participants_;
   bool linked_ = false;
+  int parent_rank_ = -1;
+  std::uint64_t parent_session_ = 0;
+  TicketDesk tickets_;  ///< of the present links
   std::unique_ptr<transport::Connection> parent_;
   std::vector<std::unique_ptr<transport::Connection>> children_;
   std::uint64_t passes_ = 0;  ///< over the present links: both ends count alike
