@@ -25,7 +25,7 @@ struct RunStatus {
 /// One edge as this worker sees it.
 struct EdgeStatistics {
   int peer = 0;
-  double target_rate = 0.0;  ///< λ_ij, per gradient step
+  double target_rate = 0.0;  ///< λ_ij, per gradient step; 0: no edge of the present graph any more
   std::uint64_t meetings = 0;
   std::uint64_t failures = 0;
   std::uint64_t bytes_sent = 0;

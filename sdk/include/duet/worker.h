@@ -59,8 +59,8 @@ class DUET_API Worker {
 
   /// Called in the communication thread after every meeting; must be quick. An empty one ends it: when
   /// on_meeting() returns, the old one is not running and will not be called again. The observer itself may
-  /// call sketch(), status(), statistics() and on_meeting(); step(), edit(), finish() and gather() throw Error
-  /// there.
+  /// call sketch(), status(), statistics() and on_meeting(); step(), edit(), finish() and gather() throw
+  /// Error there.
   void on_meeting(std::function<void(const MeetingEvent&)> observer);
   /// The random projection (count sketch, 1,024 numbers) of the current position x + d, the same for all
   /// workers: the distance of two sketches estimates the distance of the positions. For the trainer's thread
@@ -72,7 +72,7 @@ class DUET_API Worker {
   std::vector<int> lost() const;        ///< ranks known to be gone; thread-safe
 
   const Options& options() const;
-  const Topology& topology() const;
+  const Topology& topology() const;  ///< among all of the run, as it began
   int rank() const;
   int world_size() const;
   const std::string& run_id() const;

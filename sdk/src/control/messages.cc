@@ -21,6 +21,8 @@ using flatbuffers::Offset;
 constexpr std::uint32_t kVersion = 1;
 /// Envelope, body, vector, entry: nothing of ours nests deeper.
 constexpr flatbuffers::uoffset_t kLargestDepth = 8;
+/// α̃ grows with the root of χ₁: this is a ring of 10¹³.
+constexpr double kLargestMomentum = 1e12;
 constexpr flatbuffers::uoffset_t kMostTables = kLargestWorld + 16;
 
 void require_size(std::size_t size, std::size_t largest, const char* what) {
@@ -113,7 +115,7 @@ struct BodyWriter {
         pair.ticket.empty() ? 0 : write_bytes(builder, pair.ticket, kLargestTicket, "a ticket");
     return wire::CreatePair(builder, static_cast<std::uint8_t>(pair.message.kind),
                             static_cast<std::uint8_t>(pair.message.reason), pair.message.meeting,
-                            pair.message.token, pair.session, ticket)
+                            pair.message.token, pair.session, ticket, pair.momentum)
         .Union();
   }
   Offset<void> operator()(const TickUp& up) const {
@@ -317,6 +319,9 @@ Body read_pair(const wire::Pair& from, TextReader& texts) {
   pair.message.token = from.token();
   pair.session = from.session();
   pair.ticket = texts.bytes(from.ticket(), kLargestTicket, "a ticket");
+  pair.momentum = from.momentum();
+  if (!(pair.momentum >= 0.0 && pair.momentum <= kLargestMomentum))
+    throw Invalid{"its momentum is " + std::to_string(pair.momentum)};
   return pair;
 }
 

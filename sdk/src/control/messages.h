@@ -58,6 +58,9 @@ struct Pair {
   std::uint64_t session = 0;
   /// kAccept with a new session, over a transport that asks for one (duet_transport::make_ticket).
   std::string ticket;
+  /// kOffer: the α̃ − α by which both sides go in this meeting. While workers are learning that the graph has
+  /// changed, their own may differ; with one of them the run's invariant stands.
+  double momentum = 0.0;
   bool operator==(const Pair&) const = default;
 };
 

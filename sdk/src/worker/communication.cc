@@ -12,6 +12,7 @@
 #include "duet/error.h"
 #include "support/log.h"
 #include "telemetry/sketch.h"
+#include "topology/present_graph.h"
 
 namespace duet::worker {
 namespace {
@@ -37,10 +38,13 @@ Overloaded(Handlers...) -> Overloaded<Handlers...>;
 }  // namespace
 
 Communication::Communication(Joined joined, const Options& options, const Topology& topology,
+                             const TopologyPolicy& policy, const Constants& constants,
                              std::unique_ptr<MeetingAlgorithm> algorithm, exchange::Replica& replica,
                              Shared& shared)
     : options_(options),
       topology_(topology),
+      policy_(policy),
+      constants_(constants),
       replica_(replica),
       shared_(shared),
       channel_(std::move(joined.channel)),
@@ -296,6 +300,21 @@ void Communication::on_members_changed(double now) {
     const auto live = liveness_.members().live_ranks();
     ticks_.set_tree(liveness_.tree(), XXH3_64bits(live.data(), live.size() * sizeof live[0]));
     live_members_.store(static_cast<int>(live.size()), std::memory_order_relaxed);
+    if (!departed.empty()) repair_graph(now, live);
+  }
+}
+
+void Communication::repair_graph(double now, const std::vector<int>& live) {
+  // Given up by the others: nobody meets this worker any more.
+  if (meetings_ == nullptr || !std::binary_search(live.begin(), live.end(), options_.rank)) return;
+  try {
+    const topology::PresentGraph graph(policy_, live);
+    if (replica_.has_momentum()) constants_ = topology::constants_in_time(graph.topology(), constants_);
+    meetings_->set_graph(now, graph.neighbours(options_.rank), constants_);
+  } catch (const std::exception& error) {
+    support::error(
+        "rank {}: no graph for the {} members that are left: {}; going on with the neighbours that are here",
+        options_.rank, live.size(), error.what());
   }
 }
 

@@ -45,8 +45,10 @@ class Communication {
     membership::Roster roster;
   };
   /// algorithm: null for a synchronous (step) algorithm, then no meetings are held.
-  Communication(Joined joined, const Options& options, const Topology& topology,
-                std::unique_ptr<MeetingAlgorithm> algorithm, exchange::Replica& replica, Shared& shared);
+  /// policy: whose graph among all of the run `topology` is; constants: that graph's.
+  Communication(Joined joined, const Options& options, const Topology& topology, const TopologyPolicy& policy,
+                const Constants& constants, std::unique_ptr<MeetingAlgorithm> algorithm,
+                exchange::Replica& replica, Shared& shared);
   ~Communication();
 
   /// Takes part in the broadcast of rank 0's parameters (keep: everyone keeps its own); meetings begin when
@@ -82,12 +84,15 @@ class Communication {
   void sleep(double now);
   void dispatch(double now, Postbox::Letter letter);
   void on_members_changed(double now);
+  void repair_graph(double now, const std::vector<int>& live);
   void advance_tree_requests(double now);
   void open_meetings(double now);
   void fail(const std::string& why);
 
   const Options& options_;
   const Topology& topology_;
+  const TopologyPolicy& policy_;
+  Constants constants_;  ///< of the graph among those present
   exchange::Replica& replica_;
   Shared& shared_;
 

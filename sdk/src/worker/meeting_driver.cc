@@ -55,23 +55,55 @@ MeetingDriver::MeetingDriver(exchange::Replica& replica, const Options& options,
   for (const auto& neighbour : topology.neighbours(options.rank)) {
     edges_[neighbour.worker].peer = neighbour.worker;
     edges_[neighbour.worker].target_rate = neighbour.rate;
+    neighbours_.insert(neighbour.worker);
   }
 }
 
 MeetingDriver::~MeetingDriver() = default;
 
 void MeetingDriver::open(double now) {
-  for (const auto& [peer, edge] : edges_) {
+  opened_ = true;
+  for (const int peer : neighbours_) {
     if (!gone_.contains(peer)) pairing_.on_peer_up(now, peer);
   }
   act(now);
 }
 
+void MeetingDriver::set_graph(double now, std::vector<Neighbour> neighbours, const Constants& constants) {
+  if (stopped_) return;
+  next_graph_ = Graph{std::move(neighbours), constants};
+  if (meeting_ == nullptr) use_graph(now, *std::exchange(next_graph_, std::nullopt));
+}
+
+void MeetingDriver::use_graph(double now, const Graph& graph) {
+  pairing_.set_neighbours(now, graph.neighbours);
+  algorithm_ = make_meeting_algorithm(options_.algorithm, graph.constants);
+  for (auto& [peer, edge] : edges_)
+    edge.target_rate = 0.0;
+  std::set<int> present;
+  double rate = 0.0;
+  for (const Neighbour& neighbour : graph.neighbours) {
+    const int peer = neighbour.worker;
+    present.insert(peer);
+    rate += neighbour.rate;
+    edges_[peer].peer = peer;
+    edges_[peer].target_rate = neighbour.rate;
+    if (opened_ && !neighbours_.contains(peer) && !gone_.contains(peer)) pairing_.on_peer_up(now, peer);
+  }
+  for (const int peer : neighbours_) {
+    if (!present.contains(peer)) links_.drop(peer);
+  }
+  if (rate > 0.0) clock_->set_rate(rate);
+  neighbours_ = std::move(present);
+  act(now);
+}
+
 void MeetingDriver::on_message(double now, int from, const control::Pair& pair) {
-  if (!edges_.contains(from)) return;  // no neighbour of ours
-  if (pair.message.kind == pairing::MessageKind::kOffer) offered_[from] = {pair.session, pair.message.token};
+  if (!neighbours_.contains(from)) return;
+  if (pair.message.kind == pairing::MessageKind::kOffer)
+    offered_[from] = {pair.session, pair.message.token, pair.momentum};
   if (pair.message.kind == pairing::MessageKind::kAccept)
-    agreed_[from] = {pair.message.meeting, pair.session, pair.ticket};
+    agreed_[from] = {pair.message.meeting, pair.session, pair.ticket, agreed_[from].momentum};
   if (pair.message.kind == pairing::MessageKind::kWithdrawn && meeting_ != nullptr && from == partner_ &&
       pair.message.meeting == meeting_id_) {
     // Its start came too late over there: nobody would ever answer.
@@ -82,8 +114,8 @@ void MeetingDriver::on_message(double now, int from, const control::Pair& pair) 
 }
 
 void MeetingDriver::on_gone(double now, int peer) {
-  if (!edges_.contains(peer)) return;
   gone_.insert(peer);
+  if (!neighbours_.contains(peer)) return;
   if (meeting_ != nullptr && partner_ == peer) {
     break_off(now, "the peer is gone");
     return;
@@ -113,6 +145,7 @@ void MeetingDriver::finish(double now) {
 }
 
 void MeetingDriver::stop(double now) {
+  stopped_ = true;
   pairing_.stop(now);
   act(now);
 }
@@ -149,16 +182,17 @@ void MeetingDriver::act(double now) {
       continue;
     }
     const auto& send = std::get<pairing::Send>(action);
-    control::Pair pair{send.message, 0, {}};
+    control::Pair pair{send.message, 0, {}, 0.0};
     if (send.message.kind == pairing::MessageKind::kOffer) {
       pair.session = links_.held(send.peer);
+      pair.momentum = algorithm_->coefficients(0.0).alpha_tilde_minus_alpha;
       // The accept will name the session; until then none is agreed.
-      agreed_.erase(send.peer);
+      agreed_[send.peer] = {0, 0, {}, pair.momentum};
     } else if (send.message.kind == pairing::MessageKind::kAccept) {
       const Offered offer = offered_[send.peer];
       pair.session = links_.choose(send.peer, offer.session, offer.token);
       pair.ticket = links_.ticket(send.peer, pair.session);
-      agreed_[send.peer] = {send.message.meeting, pair.session, pair.ticket};
+      agreed_[send.peer] = {send.message.meeting, pair.session, pair.ticket, offer.momentum};
     }
     postbox_.send(send.peer, pair);
   }
@@ -175,6 +209,7 @@ void MeetingDriver::begin(double now, const pairing::Begin& begin) {
   plan.meeting = begin.meeting;
   plan.token = begin.token;
   plan.coefficients = algorithm_->coefficients(clock_->on_meeting(now));
+  if (algorithm_->has_momentum()) plan.coefficients.alpha_tilde_minus_alpha = agreed.momentum;
   plan.wire = options_.wire;
   plan.timeout = options_.meeting_timeout;
   partner_ = begin.peer;
@@ -210,6 +245,8 @@ void MeetingDriver::end(double now) {
   pairing_.on_meeting_ended(now, complete);
   act(now);
   if (gone_.contains(peer)) forget(now, peer);
+  // That may have begun the next one.
+  if (next_graph_ && meeting_ == nullptr) use_graph(now, *std::exchange(next_graph_, std::nullopt));
 }
 
 void MeetingDriver::observe(const MeetingEvent& event) {

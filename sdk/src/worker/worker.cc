@@ -5,12 +5,14 @@
 #include <exception>
 #include <limits>
 #include <memory>
+#include <numeric>
 #include <optional>
 #include <utility>
 
 #include "duet/error.h"
 #include "exchange/replica.h"
 #include "support/log.h"
+#include "topology/present_graph.h"
 #include "worker/communication.h"
 #include "worker/join.h"
 #include "worker/shared.h"
@@ -22,16 +24,17 @@ namespace {
 /// Control messages are small; this is what one of them may carry for gather().
 constexpr std::size_t kLargestGathered = 16u << 20;
 
-Topology topology_for(const Options& options) {
-  if (options.topology) {
-    if (options.topology->workers() != options.world_size) {
-      throw ConfigurationError("Options::topology has " + std::to_string(options.topology->workers()) +
-                               " workers, the run has " + std::to_string(options.world_size));
-    }
-    return *options.topology;
-  }
-  if (options.world_size == 1) return Topology::from_edges(1, {}, options.graph);
-  return Topology::make(options.graph, options.world_size, options.rate);
+std::shared_ptr<const TopologyPolicy> policy_for(const Options& options) {
+  if (options.topology_policy != nullptr) return options.topology_policy;
+  if (options.topology) return fixed_policy(*options.topology);
+  return named_policy(options.graph, options.world_size, options.rate);
+}
+
+/// All of the run.
+Topology start_graph(const TopologyPolicy& policy, int workers) {
+  std::vector<int> members(static_cast<std::size_t>(workers));
+  std::iota(members.begin(), members.end(), 0);
+  return topology::PresentGraph(policy, std::move(members)).topology();
 }
 
 /// Holds the trainer's side of the gate, and measures how long it took to get in.
@@ -70,7 +73,9 @@ class TrainerInside {
 class Worker::Impl : public StepContext {
  public:
   Impl(Options given, std::vector<Buffer> buffers)
-      : options(std::move(given)), topology(make_topology(options)) {
+      : options(validated(std::move(given))),
+        policy(policy_for(options)),
+        topology(start_graph(*policy, options.world_size)) {
     const bool synchronous = algorithm_kind(options.algorithm) == AlgorithmKind::kStep;
     if (synchronous) step_algorithm = make_step_algorithm(options.algorithm);
     if (options.world_size == 1) {
@@ -78,21 +83,23 @@ class Worker::Impl : public StepContext {
       replica.emplace(std::move(buffers), false, options.block_bytes);
       return;
     }
+    Constants constants;
     std::unique_ptr<MeetingAlgorithm> algorithm;
     if (synchronous) {
       // Whether to stop is agreed upon by averaging it along: everyone stops after the same step.
       buffers.push_back({&vote, 1, DType::kFloat32, "duet.vote", {}, BufferRole::kStatistics, 0});
     } else {
-      algorithm = make_meeting_algorithm(options.algorithm,
-                                         options.algorithm == "a2cid2" ? topology.constants() : Constants{});
+      // Plain averaging needs none, and may meet on graphs that are too large for dense linear algebra.
+      if (options.algorithm == "a2cid2") constants = topology.constants();
+      algorithm = make_meeting_algorithm(options.algorithm, constants);
     }
     print_sources();
     // Before joining: it takes a while for a large model, and who has joined must not be silent.
     replica.emplace(buffers, algorithm != nullptr && algorithm->has_momentum(), options.block_bytes);
     auto joined = worker::join(options, topology, buffers);
     options.run_id = joined.roster.run_id;
-    communication = std::make_unique<worker::Communication>(std::move(joined), options, topology,
-                                                            std::move(algorithm), *replica, shared);
+    communication = std::make_unique<worker::Communication>(
+        std::move(joined), options, topology, *policy, constants, std::move(algorithm), *replica, shared);
     communication->start(options.keep_start).get();
   }
 
@@ -114,9 +121,9 @@ class Worker::Impl : public StepContext {
     return {replica->gate(), inside, shared.gate_seconds};
   }
 
-  static Topology make_topology(Options& options) {
+  static Options validated(Options options) {
     options.validate();
-    return topology_for(options);
+    return options;
   }
 
   void print_sources() const {
@@ -132,6 +139,7 @@ class Worker::Impl : public StepContext {
   }
 
   Options options;
+  std::shared_ptr<const TopologyPolicy> policy;
   Topology topology;
   worker::Shared shared;
   std::optional<exchange::Replica> replica;
