@@ -4,6 +4,7 @@
 #include <deque>
 #include <unordered_map>
 
+#include "support/key_values.h"
 #include "support/log.h"
 #include "transport/services.h"
 
@@ -29,8 +30,9 @@ std::string describe(const duet_error& error) {
 
 }  // namespace
 
-TransportChoice parse_choice(const std::string& text) {
+TransportChoice parse_choice(const std::string& text, const std::string& settings) {
   TransportChoice choice;
+  choice.settings = support::parse_key_values(settings, "transport_settings");
   // A path may hold anything but is followed by no provider.
   const std::size_t colon = text.find('/') == std::string::npos ? text.find(':') : std::string::npos;
   choice.name = text.substr(0, colon);
@@ -44,7 +46,13 @@ TransportChoice parse_choice(const std::string& text) {
     throw ConfigurationError(fmt::format(
         "transport = \"{}\" ends in ':' without a provider: give one or leave the ':' out", text));
   }
-  choice.settings.emplace_back("provider", provider);
+  for (const auto& [key, value] : choice.settings) {
+    if (key != "provider") continue;
+    throw ConfigurationError(fmt::format(
+        "transport = \"{}\" names a provider, and so does transport_settings = \"{}\": leave one of them out",
+        text, settings));
+  }
+  choice.settings.emplace(choice.settings.begin(), "provider", provider);
   return choice;
 }
 

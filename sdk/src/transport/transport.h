@@ -32,12 +32,13 @@ class Transport {
 
 using Settings = std::vector<std::pair<std::string, std::string>>;
 
-/// "NAME[:provider]" split; the provider becomes the setting "provider".
+/// "NAME[:provider]" split; the provider becomes the setting "provider". `settings`: more of them, as
+/// Options::transport_settings has them. Throws ConfigurationError, also when both name a provider.
 struct TransportChoice {
   std::string name;
   Settings settings;
 };
-TransportChoice parse_choice(const std::string& text);
+TransportChoice parse_choice(const std::string& text, const std::string& settings = {});
 
 /// Finds and loads the transport called `name`. Throws TransportError with a report of every candidate that
 /// was looked at and why it lost. A name with a '/' in it is the path of a plugin; any other is looked for as

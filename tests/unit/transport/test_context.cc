@@ -229,18 +229,6 @@ TEST_F(ContextTest, SettingsThatTheTransportDoesNotKnowAreRefusedByName) {
   }
 }
 
-TEST(ParseChoice, SplitsNameAndProvider) {
-  EXPECT_EQ(parse_choice("libfabric").name, "libfabric");
-  EXPECT_TRUE(parse_choice("libfabric").settings.empty());
-  const TransportChoice choice = parse_choice("libfabric:tcp;ofi_rxm");
-  EXPECT_EQ(choice.name, "libfabric");
-  EXPECT_EQ(choice.settings, (Settings{{"provider", "tcp;ofi_rxm"}}));
-  EXPECT_EQ(parse_choice("/opt/a:b/plugin.so").name, "/opt/a:b/plugin.so");
-  EXPECT_THROW(parse_choice(""), ConfigurationError);
-  EXPECT_THROW(parse_choice(":tcp"), ConfigurationError);
-  EXPECT_THROW(parse_choice("libfabric:"), ConfigurationError);
-}
-
 TEST(Services, CountersAddUpByNameAcrossThreads) {
   const duet_services& services = host_services();
   const auto count = [&] {
