@@ -38,7 +38,7 @@ class Worker:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            env=harness.environment(**variables, DUET_RANK=rank),
+            env=harness.environment(**(variables | {"DUET_RANK": rank})),
         )
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
