@@ -11,6 +11,7 @@
 #include <duet/log.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -18,6 +19,7 @@
 #include <mutex>
 #include <random>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace {
@@ -32,6 +34,22 @@ void print(const std::string& line) {
   const std::lock_guard lock(mutex);
   std::puts(line.c_str());
   std::fflush(stdout);
+}
+
+/// On a crowded machine a process may not run for seconds, and then looks as if it hung: says so, to tell the
+/// two apart.
+void watch_the_machine(const std::atomic<bool>& stop) {
+  constexpr double kNap = 0.05;
+  constexpr double kWorthSaying = 0.5;
+  while (!stop) {
+    const double before = now_seconds();
+    std::this_thread::sleep_for(std::chrono::duration<double>(kNap));
+    const double late = now_seconds() - before - kNap;
+    if (late > kWorthSaying) {
+      print("log " + std::to_string(now_seconds()) + " (this process was held up by the machine for " +
+            std::to_string(late) + " s)");
+    }
+  }
 }
 
 void wait_for_the_end_of_input() {
@@ -68,7 +86,11 @@ int main(int argc, char** argv) try {
     });
     worker.step([] {});
     print("ready");
+    std::atomic<bool> stop = false;
+    std::thread watch([&] { watch_the_machine(stop); });
     wait_for_the_end_of_input();
+    stop = true;
+    watch.join();
   }
   return 0;
 } catch (const std::exception& error) {

@@ -2,6 +2,8 @@
 
 #include <array>
 #include <deque>
+#include <iterator>
+#include <map>
 #include <unordered_map>
 
 #include "support/key_values.h"
@@ -64,8 +66,24 @@ struct Context::Operations {
     std::uint64_t bytes = 0;
   };
 
+  struct Registered {
+    std::uint64_t bytes = 0;
+    void* registration = nullptr;
+  };
+  /// Of the registered memory that holds all of it, or null.
+  void* registration_of(const void* data, std::uint64_t bytes) const {
+    const auto address = reinterpret_cast<std::uintptr_t>(data);
+    const auto next = registered.upper_bound(address);
+    if (next == registered.begin()) return nullptr;
+    const auto& [begin, found] = *std::prev(next);
+    const std::uint64_t offset = address - begin;
+    return offset <= found.bytes && bytes <= found.bytes - offset ? found.registration : nullptr;
+  }
+
   const duet_transport* table = nullptr;
+  duet_context* context = nullptr;
   std::string transport_name;
+  std::map<std::uintptr_t, Registered> registered;  ///< by address
   bool open = true;
   std::uint64_t next_id = 1;
   std::unordered_map<std::uint64_t, Completion> pending;
@@ -104,6 +122,7 @@ Context::Context(std::shared_ptr<const Transport> transport, const Settings& set
     error.status = opened;
     throw TransportError(fmt::format("{} could not be opened: {}", who, describe(error)));
   }
+  operations_->context = context_;
   try {
     std::array<char, kLargestAddress> address;
     std::uint64_t bytes = address.size();
@@ -162,6 +181,32 @@ std::unique_ptr<Connection> Context::connect(const std::string& peer, std::uint6
 std::unique_ptr<Connection> Context::accept(const std::string& peer, std::uint64_t session,
                                             std::uint64_t deadline_ns) {
   return open(true, peer, session, {}, deadline_ns);
+}
+
+std::shared_ptr<void> Context::register_memory(void* data, std::uint64_t bytes) {
+  const duet_transport& table = transport_->table();
+  const auto address = reinterpret_cast<std::uintptr_t>(data);
+  if (table.register_memory == nullptr || operations_->registered.contains(address)) return nullptr;
+  const duet_memory memory{.data = data,
+                           .bytes = bytes,
+                           .kind = DUET_MEMORY_HOST,
+                           .device = 0,
+                           .stream = nullptr,
+                           .registration = nullptr};
+  void* registration = nullptr;
+  duet_error error{};
+  const duet_status status = table.register_memory(context_, &memory, &registration, &error);
+  if (status != DUET_OK) {
+    error.status = status;
+    support::debug("transport \"{}\" registers no memory: {}", transport_->name(), describe(error));
+    return nullptr;
+  }
+  operations_->registered[address] = {bytes, registration};
+  const auto let_go = [operations = operations_, address, registration](void*) {
+    operations->registered.erase(address);
+    if (operations->open) operations->table->unregister_memory(operations->context, registration);
+  };
+  return {data, let_go};
 }
 
 std::size_t Context::poll(std::uint64_t timeout_ns) {
@@ -286,7 +331,7 @@ bool Connection::post(bool send, void* data, std::uint64_t bytes, std::uint64_t 
                              .kind = DUET_MEMORY_HOST,
                              .device = 0,
                              .stream = nullptr,
-                             .registration = nullptr};
+                             .registration = operations.registration_of(data, bytes)};
     const duet_transport& table = *operations.table;
     status = (send ? table.post_send : table.post_receive)(connection_, &memory, id, deadline_ns, &error);
     if (status == DUET_AGAIN) {

@@ -78,6 +78,11 @@ class Context {
   std::unique_ptr<Connection> accept(const std::string& peer, std::uint64_t session,
                                      std::uint64_t deadline_ns);
 
+  /// Memory that will be sent from and received into often, and lives until the returned handle is destroyed:
+  /// a transport whose network must pin it does so once, not for each operation. Null when there is nothing
+  /// to be gained, or it cannot be done; operations work all the same. The handle may outlive the context.
+  std::shared_ptr<void> register_memory(void* data, std::uint64_t bytes);
+
   /// Progress; runs the callbacks of all operations that completed. Sleeps for at most timeout_ns. Returns
   /// how many completed. Throws TransportError when the context is broken. A callback's exception passes
   /// through; the completions behind it stay for the next poll().

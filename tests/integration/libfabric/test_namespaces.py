@@ -136,15 +136,15 @@ class Namespaces(unittest.TestCase):
         self.assertIn("it is down", output)
 
     def test_a_slow_and_lossy_network(self):
-        network = self.network(2)
+        network = self.network(3)
         try:
-            for host in range(2):
+            for host in range(3):
                 # Without netem: a rate limit with so little room that it drops.
                 used = network.disturb(host, "netem delay 5ms 2ms loss 1%", "tbf rate 100mbit burst 16kb latency 2ms")
         except NotPermitted as reason:
             self.skipTest(str(reason))
-        report, results = self.gossip(network, settings(network, 2))
-        dropped = sum(network.dropped(host) for host in range(2))
+        report, results = self.gossip(network, settings(network, 3), "--reduction", 1e4)
+        dropped = sum(network.dropped(host) for host in range(3))
         print(f"{used}: {dropped} packets dropped, agreed after {report['seconds']:.2f} s", flush=True)
         self.assertGreater(dropped, 0)
         self.assertIsNotNone(report["meetings_per_worker"])
