@@ -56,6 +56,9 @@ class Worker:
                 else:
                     self.rest.append(line)
                 self.changed.notify_all()
+        self.process.wait()
+        with self.changed:
+            self.changed.notify_all()
 
     def signal(self, number):
         self.process.send_signal(number)
@@ -134,7 +137,8 @@ class Run:
         until = time.monotonic() + seconds
         for worker in self.living():
             others = {other.rank for other in self.living() if other is not worker}
-            if not worker.wait_for(lambda: worker.met(others, after), until):
+            worker.wait_for(lambda: worker.met(others, after) or worker.process.poll() is not None, until)
+            if not worker.met(others, after):
                 raise AssertionError(f"rank {worker.rank} did not meet anyone within {seconds} s\n{self.said()}")
 
     def leave(self):

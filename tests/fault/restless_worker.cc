@@ -16,10 +16,15 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <filesystem>
+#include <fstream>
+#include <map>
 #include <mutex>
 #include <random>
 #include <string>
+#include <system_error>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -36,19 +41,39 @@ void print(const std::string& line) {
   std::fflush(stdout);
 }
 
-/// On a crowded machine a process may not run for seconds, and then looks as if it hung: says so, to tell the
+/// How long each thread of this process has waited for a processor so far, in seconds; by thread id.
+std::map<std::string, double> waited_for_a_processor() {
+  std::map<std::string, double> waited;
+  std::error_code error;
+  for (const auto& thread : std::filesystem::directory_iterator("/proc/self/task", error)) {
+    double ran = 0.0;
+    double waiting = 0.0;
+    if (std::ifstream(thread.path() / "schedstat") >> ran >> waiting) {
+      waited[thread.path().filename()] = 1e-9 * waiting;
+    }
+  }
+  return waited;
+}
+
+/// On a crowded machine a thread may not run for seconds, and then looks as if it hung: says so, to tell the
 /// two apart.
 void watch_the_machine(const std::atomic<bool>& stop) {
-  constexpr double kNap = 0.05;
-  constexpr double kWorthSaying = 0.5;
+  constexpr double kWorthSaying = 0.5;  // of a second, within a second
+  auto before = waited_for_a_processor();
+  double next = now_seconds() + 1.0;
   while (!stop) {
-    const double before = now_seconds();
-    std::this_thread::sleep_for(std::chrono::duration<double>(kNap));
-    const double late = now_seconds() - before - kNap;
-    if (late > kWorthSaying) {
-      print("log " + std::to_string(now_seconds()) + " (this process was held up by the machine for " +
-            std::to_string(late) + " s)");
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    if (now_seconds() < next) continue;
+    next = now_seconds() + 1.0;
+    auto now = waited_for_a_processor();
+    for (const auto& [thread, waited] : now) {
+      const double more = waited - (before.contains(thread) ? before[thread] : waited);
+      if (more > kWorthSaying) {
+        print("log " + std::to_string(now_seconds()) + " (thread " + thread + " waited for a processor for " +
+              std::to_string(more) + " s since a second ago)");
+      }
     }
+    before = std::move(now);
   }
 }
 
