@@ -172,6 +172,8 @@ Settings parse(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--seed", options.seed, "of the random vectors")->capture_default_str();
   auto* transport = app.add_option("--transport", options.transport, "inproc, libfabric[:provider]");
+  app.add_option("--transport-settings", options.transport_settings,
+                 "KEY=VALUE,KEY=VALUE for the transport, e.g. interface=eth1,port_range=29900-29999");
   app.add_option("--faults", options.faults, "faults to inject, e.g. delay=0.005 for a slow network");
   app.add_option("--report", settings.report, "write the JSON there, too");
   app.add_option("--workers", settings.threads, "run so many workers as threads of this process");

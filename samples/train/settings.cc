@@ -63,6 +63,8 @@ std::optional<int> parse(int argc, const char* const* argv, Settings& settings) 
   app.add_option("--rate", options.rate, "Meetings per gradient step and worker")->capture_default_str();
   auto* transport = app.add_option("--transport", options.transport, "inproc, or libfabric[:provider]")
                         ->capture_default_str();
+  app.add_option("--transport-settings", options.transport_settings,
+                 "KEY=VALUE,KEY=VALUE for the transport, e.g. interface=eth1,port_range=29900-29999");
   app.add_option("--clock", options.clock, "adaptive, wall or meetings")->capture_default_str();
   app.add_option("--pairing", options.pairing, "holdoff, fifo or target")->capture_default_str();
   auto* wire_option = app.add_option("--wire", wire, "Element type on the wire: float32 or bf16 [float32]")

@@ -54,6 +54,10 @@ struct DUET_API Options {
 
   // ---- the exchange ----
   std::string transport = "libfabric";   ///< NAME[:provider]: inproc, libfabric, libfabric:tcp, …
+  /// What the transport is told besides: "KEY=VALUE,KEY=VALUE", e.g. "interface=eth1,port_range=29900-29999".
+  /// Each transport knows its own keys and refuses others. Without an interface it gets the address of `bind`
+  /// when that is not loopback.
+  std::string transport_settings;
   std::vector<std::string> plugin_path;  ///< searched first; then DUET_PLUGIN_PATH, then beside libduet.so
   /// Faults to inject into the transport, for tests: "delay=0.002,drop=0.01" (docs/testing.md). Empty: none.
   std::string faults;

@@ -22,6 +22,11 @@ Staging::Staging(std::size_t slot_bytes, int depth) : slot_bytes_(slot_bytes), d
   }
 }
 
+void Staging::register_with(transport::Context& context) {
+  for (const auto& slot : slots_)
+    registrations_.push_back(context.register_memory(slot->data.get(), slot_bytes_));
+}
+
 Slot* Staging::take() {
   const auto free = std::find_if(slots_.begin(), slots_.end(),
                                  [](const auto& slot) { return slot->state == Slot::State::kFree; });

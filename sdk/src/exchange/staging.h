@@ -28,6 +28,9 @@ class Staging : public std::enable_shared_from_this<Staging> {
  public:
   Staging(std::size_t slot_bytes, int depth);
 
+  /// Has the transport pin the slots once, if it must pin what it moves. Spare ones are not worth it.
+  void register_with(transport::Context& context);
+
   int depth() const { return depth_; }
 
   /// Two slots in state kHeld. False: all are lent.
@@ -50,6 +53,7 @@ class Staging : public std::enable_shared_from_this<Staging> {
   std::size_t slot_bytes_;
   int depth_;
   std::vector<std::unique_ptr<Slot>> slots_;
+  std::vector<std::shared_ptr<void>> registrations_;  ///< of slots, so they go first
 };
 
 }  // namespace duet::exchange

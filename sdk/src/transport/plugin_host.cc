@@ -162,7 +162,9 @@ std::shared_ptr<const Transport> load_named(const std::string& name,
                         : "Install the plugin, or name its directory in plugin_path or DUET_PLUGIN_PATH.");
 }
 
-TransportCandidate describe(const std::string& name, const Transport& transport) {
+/// asked: the name must be this one's for its settings to count.
+TransportCandidate describe(const std::string& name, const Transport& transport,
+                            const TransportChoice& asked) {
   const duet_transport& table = transport.table();
   TransportCandidate candidate;
   candidate.name = name;
@@ -172,7 +174,13 @@ TransportCandidate describe(const std::string& name, const Transport& transport)
   candidate.loaded = true;
   duet_probe_result result{};
   result.struct_size = sizeof(result);
-  const duet_status status = table.probe(nullptr, 0, &result);
+  std::vector<duet_setting> settings;
+  if (asked.name == name) {
+    for (const auto& [key, value] : asked.settings)
+      settings.push_back({key.c_str(), value.c_str()});
+  }
+  const duet_status status =
+      table.probe(settings.data(), static_cast<std::uint32_t>(settings.size()), &result);
   result.reason[sizeof(result.reason) - 1] = '\0';
   candidate.viable = status == DUET_OK && result.viable != 0;
   candidate.reason = result.reason[0] != '\0' || candidate.viable ? result.reason : status_name(status);
@@ -340,9 +348,13 @@ std::shared_ptr<const Transport> load_transport(const std::string& name,
 namespace duet {
 
 std::vector<TransportCandidate> discover_transports(const std::vector<std::string>& plugin_path,
-                                                    const std::function<bool(const std::string&)>& may_load) {
+                                                    const std::function<bool(const std::string&)>& may_load,
+                                                    const std::string& transport,
+                                                    const std::string& transport_settings) {
   using namespace transport;  // NOLINT: this function's whole subject
-  std::vector<TransportCandidate> candidates{describe("inproc", *built_in())};
+  TransportChoice asked;
+  if (!transport.empty()) asked = parse_choice(transport, transport_settings);
+  std::vector<TransportCandidate> candidates{describe("inproc", *built_in(), asked)};
   std::map<std::string, std::string> first;  // by name: the file that load_transport() would take
   for (const SearchPlace& place : search_places(plugin_path, plugin_path_from_environment())) {
     if (!place.refusal.empty()) {
@@ -379,7 +391,7 @@ std::vector<TransportCandidate> discover_transports(const std::vector<std::strin
         candidate.reason = fmt::format("calls itself \"{}\"", loaded->name());
       } else if (loaded != nullptr) {
         const std::string path = candidate.path;
-        candidate = describe(candidate.name, *loaded);
+        candidate = describe(candidate.name, *loaded, asked);
         candidate.path = path;
       }
       if (!is_first) {

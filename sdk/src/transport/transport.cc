@@ -2,8 +2,11 @@
 
 #include <array>
 #include <deque>
+#include <iterator>
+#include <map>
 #include <unordered_map>
 
+#include "support/key_values.h"
 #include "support/log.h"
 #include "transport/services.h"
 
@@ -30,8 +33,9 @@ std::string describe(const duet_error& error) {
 
 }  // namespace
 
-TransportChoice parse_choice(const std::string& text) {
+TransportChoice parse_choice(const std::string& text, const std::string& settings) {
   TransportChoice choice;
+  choice.settings = support::parse_key_values(settings, "transport_settings");
   // A path may hold anything but is followed by no provider.
   const std::size_t colon = text.find('/') == std::string::npos ? text.find(':') : std::string::npos;
   choice.name = text.substr(0, colon);
@@ -45,7 +49,13 @@ TransportChoice parse_choice(const std::string& text) {
     throw ConfigurationError(fmt::format(
         "transport = \"{}\" ends in ':' without a provider: give one or leave the ':' out", text));
   }
-  choice.settings.emplace_back("provider", provider);
+  for (const auto& [key, value] : choice.settings) {
+    if (key != "provider") continue;
+    throw ConfigurationError(fmt::format(
+        "transport = \"{}\" names a provider, and so does transport_settings = \"{}\": leave one of them out",
+        text, settings));
+  }
+  choice.settings.emplace(choice.settings.begin(), "provider", provider);
   return choice;
 }
 
@@ -57,8 +67,24 @@ struct Context::Operations {
     std::uint64_t bytes = 0;
   };
 
+  struct Registered {
+    std::uint64_t bytes = 0;
+    void* registration = nullptr;
+  };
+  /// Of the registered memory that holds all of it, or null.
+  void* registration_of(const void* data, std::uint64_t bytes) const {
+    const auto address = reinterpret_cast<std::uintptr_t>(data);
+    const auto next = registered.upper_bound(address);
+    if (next == registered.begin()) return nullptr;
+    const auto& [begin, found] = *std::prev(next);
+    const std::uint64_t offset = address - begin;
+    return offset <= found.bytes && bytes <= found.bytes - offset ? found.registration : nullptr;
+  }
+
   const duet_transport* table = nullptr;
+  duet_context* context = nullptr;
   std::string transport_name;
+  std::map<std::uintptr_t, Registered> registered;  ///< by address
   bool open = true;
   std::uint64_t next_id = 1;
   std::unordered_map<std::uint64_t, Completion> pending;
@@ -97,6 +123,7 @@ Context::Context(std::shared_ptr<const Transport> transport, const Settings& set
     error.status = opened;
     throw TransportError(fmt::format("{} could not be opened: {}", who, describe(error)));
   }
+  operations_->context = context_;
   try {
     std::array<char, kLargestAddress> address;
     std::uint64_t bytes = address.size();
@@ -173,6 +200,32 @@ std::string Context::make_ticket(std::uint64_t session) {
   error.status = status;
   throw TransportError(fmt::format("transport \"{}\" gives no ticket for a new connection: {}",
                                    transport_->name(), describe(error)));
+}
+
+std::shared_ptr<void> Context::register_memory(void* data, std::uint64_t bytes) {
+  const duet_transport& table = transport_->table();
+  const auto address = reinterpret_cast<std::uintptr_t>(data);
+  if (table.register_memory == nullptr || operations_->registered.contains(address)) return nullptr;
+  const duet_memory memory{.data = data,
+                           .bytes = bytes,
+                           .kind = DUET_MEMORY_HOST,
+                           .device = 0,
+                           .stream = nullptr,
+                           .registration = nullptr};
+  void* registration = nullptr;
+  duet_error error{};
+  const duet_status status = table.register_memory(context_, &memory, &registration, &error);
+  if (status != DUET_OK) {
+    error.status = status;
+    support::debug("transport \"{}\" registers no memory: {}", transport_->name(), describe(error));
+    return nullptr;
+  }
+  operations_->registered[address] = {bytes, registration};
+  const auto let_go = [operations = operations_, address, registration](void*) {
+    operations->registered.erase(address);
+    if (operations->open) operations->table->unregister_memory(operations->context, registration);
+  };
+  return {data, let_go};
 }
 
 std::size_t Context::poll(std::uint64_t timeout_ns) {
@@ -297,7 +350,7 @@ bool Connection::post(bool send, void* data, std::uint64_t bytes, std::uint64_t 
                              .kind = DUET_MEMORY_HOST,
                              .device = 0,
                              .stream = nullptr,
-                             .registration = nullptr};
+                             .registration = operations.registration_of(data, bytes)};
     const duet_transport& table = *operations.table;
     status = (send ? table.post_send : table.post_receive)(connection_, &memory, id, deadline_ns, &error);
     if (status == DUET_AGAIN) {

@@ -8,8 +8,10 @@
 #include <string>
 #include <utility>
 
+#include "control/host_address.h"
 #include "duet/error.h"
 #include "membership/rendezvous.h"
+#include "transport/interface.h"
 
 namespace duet::worker {
 namespace {
@@ -43,6 +45,12 @@ std::string shared_options(const Options& options, const Topology& topology) {
       options.finish_timeout, options.average_timeout);
 }
 
+/// "10.0.0.7" of "tcp://10.0.0.7:29650".
+std::string host_of(const std::string& address) {
+  const std::size_t begin = address.find("//") + 2;
+  return address.substr(begin, address.rfind(':') - begin);
+}
+
 std::string host_name() {
   std::array<char, 256> name{};
   if (::gethostname(name.data(), name.size() - 1) != 0) return "unknown";
@@ -54,9 +62,8 @@ std::string host_name() {
 Communication::Joined join(const Options& options, const Topology& topology,
                            const std::vector<Buffer>& buffers) {
   Communication::Joined joined;
-  auto choice = transport::parse_choice(options.transport);
+  auto choice = transport::parse_choice(options.transport, options.transport_settings);
   const auto transport = transport::load_transport(choice.name, options.plugin_path, options.faults);
-  joined.context = std::make_unique<transport::Context>(transport, choice.settings);
 
   control::ChannelOptions channel;
   channel.bind = options.bind;
@@ -68,6 +75,11 @@ Communication::Joined join(const Options& options, const Topology& topology,
     channel.port = membership::parse_seed(options.rendezvous).port;
   }
   joined.channel = std::make_unique<control::Channel>(channel);
+
+  // Where the others reach this worker's control socket they can reach its data, too.
+  const std::string own = host_of(joined.channel->address());
+  if (!control::is_loopback(own)) transport::add_interface(*transport, choice.settings, own);
+  joined.context = std::make_unique<transport::Context>(transport, choice.settings);
 
   membership::Entry entry;
   entry.rank = options.rank;

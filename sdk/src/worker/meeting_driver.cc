@@ -8,6 +8,7 @@
 #include <utility>
 #include <variant>
 
+#include "exchange/staging.h"
 #include "support/log.h"
 
 namespace duet::worker {
@@ -52,6 +53,7 @@ MeetingDriver::MeetingDriver(exchange::Replica& replica, const Options& options,
       links_(context, roster),
       staging_(exchange::make_staging(replica, options.wire, options.blocks_in_flight)),
       start_(now) {
+  staging_->register_with(context);
   for (const auto& neighbour : topology.neighbours(options.rank)) {
     edges_[neighbour.worker].peer = neighbour.worker;
     edges_[neighbour.worker].target_rate = neighbour.rate;

@@ -157,6 +157,16 @@ TEST(DuetInfoPlugins, SurvivesPluginsThatDoNot) {
               AllOf(HasSubstr("crash  NOT USABLE"), HasSubstr("inproc\n")));
 }
 
+TEST(DuetInfoPlugins, AsksTheChosenTransportWithItsSettings) {
+  const Json plugins =
+      ask_json({"plugins", "--json", "--transport", "inproc", "--transport-settings", "colour=blue"})["plugins"];
+  EXPECT_EQ(plugins[0]["name"], "inproc");
+  EXPECT_EQ(plugins[0]["viable"], false);
+  EXPECT_THAT(plugins[0]["reason"].get<std::string>(), HasSubstr("colour"));
+  expect_refusal({"plugins", "--transport-settings", "colour"}, "\"colour\" has no \"=\"");
+  expect_refusal({"plugins", "--transport", "libfabric:"}, "provider");
+}
+
 TEST(DuetInfoPlugins, RefusesAFolderThatIsNotThere) {
   expect_refusal({"plugins", "--plugin-path", "/no/such/folder"}, "/no/such/folder");
 }
