@@ -23,7 +23,7 @@ constexpr std::uint32_t kVersion = 1;
 constexpr flatbuffers::uoffset_t kLargestDepth = 8;
 /// α̃ grows with the root of χ₁: this is a ring of 10¹³.
 constexpr double kLargestMomentum = 1e12;
-constexpr flatbuffers::uoffset_t kMostTables = kLargestWorld + 16;
+constexpr flatbuffers::uoffset_t kMostTables = kLargestWorld * (1 + kMostTransports) + 16;
 
 void require_size(std::size_t size, std::size_t largest, const char* what) {
   if (size > largest) {
@@ -54,13 +54,19 @@ Offset<flatbuffers::Vector<std::uint8_t>> write_bytes(FlatBufferBuilder& builder
 Offset<wire::Entry> write_entry(FlatBufferBuilder& builder, const membership::Entry& entry) {
   const auto host = write_text(builder, entry.host, kLargestLabel, "a host name");
   const auto control = write_text(builder, entry.control_address, kLargestLabel, "a control address");
-  const auto transport = write_text(builder, entry.transport, kLargestLabel, "a transport's name");
-  const auto address = write_bytes(builder, entry.transport_address, kLargestLabel, "a transport's address");
+  require_size(entry.transports.size(), kMostTransports, "a list of transports");
+  std::vector<Offset<wire::TransportAddress>> transports;
+  for (const membership::TransportAddress& transport : entry.transports) {
+    const auto name = write_text(builder, transport.name, kLargestLabel, "a transport's name");
+    const auto address = write_bytes(builder, transport.address, kLargestLabel, "a transport's address");
+    transports.push_back(wire::CreateTransportAddress(builder, name, address));
+  }
+  const auto addresses = builder.CreateVector(transports);
   const auto schema = write_text(builder, entry.schema, kLargestText, "a model's schema");
   const auto options = write_text(builder, entry.options, kLargestLabel, "the options' text");
   const wire::Id incarnation = to_wire(entry.incarnation);
   return wire::CreateEntry(builder, entry.rank, entry.world_size, &incarnation, host, entry.pid, control,
-                           transport, address, entry.schema_hash, schema, options);
+                           addresses, entry.schema_hash, schema, options);
 }
 
 Offset<wire::TickSums> write_sums(FlatBufferBuilder& builder, const TickSums& sums) {
@@ -244,9 +250,13 @@ membership::Entry read_entry(const wire::Entry& from, TextReader& texts) {
   entry.host = texts.text(from.host(), kLargestLabel, "an entry's host");
   entry.pid = from.pid();
   entry.control_address = texts.text(from.control_address(), kLargestLabel, "an entry's control address");
-  entry.transport = texts.text(from.transport(), kLargestLabel, "an entry's transport");
-  entry.transport_address =
-      texts.bytes(from.transport_address(), kLargestLabel, "an entry's transport address");
+  const std::size_t transports = checked_size(from.transports(), kMostTransports, "a list of transports");
+  for (std::size_t i = 0; i < transports; ++i) {
+    const wire::TransportAddress& transport = *from.transports()->Get(static_cast<flatbuffers::uoffset_t>(i));
+    std::string name = texts.text(transport.name(), kLargestLabel, "a transport's name");
+    std::string address = texts.bytes(transport.address(), kLargestLabel, "a transport's address");
+    entry.transports.push_back({std::move(name), std::move(address)});
+  }
   entry.schema_hash = from.schema_hash();
   entry.schema = texts.text(from.schema(), kLargestText, "an entry's schema");
   entry.options = texts.text(from.options(), kLargestLabel, "an entry's options");

@@ -124,10 +124,11 @@ struct Message {
 /// What a message may hold at most. encode() throws std::length_error for more, decode() refuses it.
 constexpr std::size_t kLargestMessage = 64u << 20;  ///< bytes
 constexpr std::size_t kLargestText = 32u << 20;     ///< bytes of Part::text and of Entry::schema
-constexpr std::size_t kLargestLabel = 64u << 10;  ///< bytes of any other text and of Entry::transport_address
-constexpr int kLargestWorld = 65536;              ///< workers
-constexpr std::size_t kLargestSketch = 1u << 16;  ///< numbers
-constexpr std::size_t kLargestTicket = 256;       ///< bytes; as duet_transport::make_ticket has it
+constexpr std::size_t kLargestLabel = 64u << 10;    ///< bytes of any other text and of a transport's address
+constexpr int kMostTransports = 16;                 ///< of one entry
+constexpr int kLargestWorld = 65536;                ///< workers
+constexpr std::size_t kLargestSketch = 1u << 16;    ///< numbers
+constexpr std::size_t kLargestTicket = 256;         ///< bytes; as duet_transport::make_ticket has it
 
 /// Header::run of a run id; never 0.
 std::uint64_t run_hash(std::string_view run_id);

@@ -202,7 +202,7 @@ std::vector<Row> make_rows() {
   add(flag("keep_start", &Options::keep_start, "start from own parameters, not from rank 0's"));
   add(whole<std::uint64_t>("seed", &Options::seed, 0, "of everything random; the same on all workers"));
 
-  add(text("transport", &Options::transport, "NAME or NAME:PROVIDER, e.g. libfabric:tcp",
+  add(text("transport", &Options::transport, "NAME, NAME:PROVIDER (e.g. libfabric:tcp) or auto",
            "what moves the blocks", [](const std::string& value) {
              return no_blanks(value) && value.front() != ':' && value.back() != ':';
            }));

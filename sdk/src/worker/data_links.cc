@@ -36,9 +36,9 @@ transport::Connection& DataLinks::use(int peer, std::uint64_t session, bool conn
   link.connection.reset();
   link.session = 0;
   const auto name = fmt::format("rank {}", peer);
-  const auto& entry = roster_.entries[static_cast<std::size_t>(peer)];
-  link.connection = connects ? context_.connect(name, session, entry.transport_address, deadline_ns, ticket)
-                             : context_.accept(name, session, deadline_ns, ticket);
+  link.connection =
+      connects ? context_.connect(name, session, roster_.transport_address(peer), deadline_ns, ticket)
+               : context_.accept(name, session, deadline_ns, ticket);
   link.session = session;
   return *link.connection;
 }

@@ -1,6 +1,5 @@
 #include "worker/join.h"
 
-#include <spdlog/fmt/fmt.h>
 #include <unistd.h>
 #include <xxhash.h>
 
@@ -11,7 +10,8 @@
 #include "control/host_address.h"
 #include "duet/error.h"
 #include "membership/rendezvous.h"
-#include "transport/interface.h"
+#include "support/log.h"
+#include "transport/selection.h"
 
 namespace duet::worker {
 namespace {
@@ -62,9 +62,6 @@ std::string host_name() {
 Communication::Joined join(const Options& options, const Topology& topology,
                            const std::vector<Buffer>& buffers) {
   Communication::Joined joined;
-  auto choice = transport::parse_choice(options.transport, options.transport_settings);
-  const auto transport = transport::load_transport(choice.name, options.plugin_path, options.faults);
-
   control::ChannelOptions channel;
   channel.bind = options.bind;
   channel.secret = options.secret;
@@ -78,8 +75,14 @@ Communication::Joined join(const Options& options, const Topology& topology,
 
   // Where the others reach this worker's control socket they can reach its data, too.
   const std::string own = host_of(joined.channel->address());
-  if (!control::is_loopback(own)) transport::add_interface(*transport, choice.settings, own);
-  joined.context = std::make_unique<transport::Context>(transport, choice.settings);
+  transport::Wanted wanted;
+  wanted.transport = options.transport;
+  wanted.settings = options.transport_settings;
+  wanted.plugin_path = options.plugin_path;
+  wanted.faults = options.faults;
+  if (!control::is_loopback(own)) wanted.interface = own;
+  wanted.own_process = options.rendezvous.starts_with("local:");
+  auto contexts = transport::open_contexts(wanted);
 
   membership::Entry entry;
   entry.rank = options.rank;
@@ -88,8 +91,8 @@ Communication::Joined join(const Options& options, const Topology& topology,
   entry.host = host_name();
   entry.pid = ::getpid();
   entry.control_address = joined.channel->address();
-  entry.transport = transport->name();
-  entry.transport_address = joined.context->address();
+  for (const auto& context : contexts)
+    entry.transports.push_back({context->transport_name(), context->address()});
   entry.schema = schema_of(buffers);
   entry.schema_hash = XXH3_64bits(entry.schema.data(), entry.schema.size());
   entry.options = shared_options(options, topology);
@@ -99,6 +102,13 @@ Communication::Joined join(const Options& options, const Topology& topology,
   wait.answer_timeout = options.seed_timeout;
   wait.complete_timeout = options.join_timeout;
   joined.roster = membership::make_rendezvous(options.rendezvous, *joined.channel)->join(entry, wait);
+
+  joined.roster.transport = membership::choose_transport(joined.roster.entries);
+  for (auto& context : contexts) {
+    if (context->transport_name() == joined.roster.transport) joined.context = std::move(context);
+  }
+  if (contexts.size() > 1 && options.rank == 0)
+    support::info("transport \"{}\": the first that all members have", joined.roster.transport);
   return joined;
 }
 

@@ -152,10 +152,9 @@ void TreeRunner::open_links(double now) {
 }
 
 void TreeRunner::connect_to_parent(const std::string& ticket) {
-  const auto& parent = roster_.entries[static_cast<std::size_t>(parent_rank_)];
   const auto deadline = transport::now_ns() + static_cast<std::uint64_t>(request_.timeout * 1e9);
-  parent_ = context_.connect(fmt::format("rank {}", parent_rank_), parent_session_, parent.transport_address,
-                             deadline, ticket);
+  parent_ = context_.connect(fmt::format("rank {}", parent_rank_), parent_session_,
+                             roster_.transport_address(parent_rank_), deadline, ticket);
 }
 
 void TreeRunner::send_tickets() {

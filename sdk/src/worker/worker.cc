@@ -98,6 +98,7 @@ class Worker::Impl : public StepContext {
     replica.emplace(buffers, algorithm != nullptr && algorithm->has_momentum(), options.block_bytes);
     auto joined = worker::join(options, topology, buffers);
     options.run_id = joined.roster.run_id;
+    if (options.transport == "auto") options.transport = joined.roster.transport;
     communication = std::make_unique<worker::Communication>(
         std::move(joined), options, topology, *policy, constants, std::move(algorithm), *replica, shared);
     communication->start(options.keep_start).get();

@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <limits>
+
 #include <cstring>
 #include <random>
 #include <stdexcept>
@@ -104,6 +107,12 @@ TEST(Messages, ValuesOutOfRangeAreRefused) {
   std::get<Pair>(pair.body).message.kind = pairing::MessageKind::kOffer;
   std::get<Pair>(pair.body).message.reason = static_cast<pairing::DeclineReason>(5);
   EXPECT_THAT(refusal(encode(pair)), HasSubstr("reason is 5"));
+
+  std::get<Pair>(pair.body).message.reason = pairing::DeclineReason::kNone;
+  for (const double momentum : {-0.5, std::nan(""), std::numeric_limits<double>::infinity(), 1e13}) {
+    std::get<Pair>(pair.body).momentum = momentum;
+    EXPECT_THAT(refusal(encode(pair)), HasSubstr("momentum is"));
+  }
 
   Heartbeat heartbeat{{membership::MemberState{}}};
   heartbeat.states[0].phase = static_cast<membership::Phase>(7);

@@ -26,9 +26,10 @@ class DataLinksTest : public ::testing::TestWithParam<bool> {
       contexts_.push_back(std::make_unique<Context>(transport, transport::Settings{}));
       membership::Entry entry;
       entry.rank = rank;
-      entry.transport_address = contexts_.back()->address();
+      entry.transports = {{"test", contexts_.back()->address()}};
       roster_.entries.push_back(entry);
     }
+    roster_.transport = "test";
     for (const auto& context : contexts_)
       links_.push_back(std::make_unique<DataLinks>(*context, roster_));
   }
@@ -39,9 +40,9 @@ class DataLinksTest : public ::testing::TestWithParam<bool> {
                                            const std::string& connects) {
     Connection& one = links_[1]->use(0, session, false, in_seconds(5), accepts);
     Connection& two = links_[0]->use(1, session, true, in_seconds(5), connects);
-    for (const auto limit = in_seconds(5);
-         one.state() == Connection::State::kPending && two.state() != Connection::State::kFailed &&
-         transport::now_ns() < limit;) {
+    for (const auto limit = in_seconds(5); one.state() == Connection::State::kPending &&
+                                           two.state() != Connection::State::kFailed &&
+                                           transport::now_ns() < limit;) {
       for (const auto& context : contexts_)
         context->poll(0);
     }
