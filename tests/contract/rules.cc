@@ -61,7 +61,9 @@ const std::vector<Rule>& all_rules() {
       {"CONN-6",
        "Nothing that belonged to one session ever appears on a connection of another, not even between the "
        "same two contexts."},
-      {"CONN-7", "Connections that come and go leave no descriptors and no memory behind."},
+      {"CONN-7",
+       "Connections that come and go, or never come about, leave no descriptors and no memory behind for "
+       "longer than 15 seconds."},
       {"CONN-8", "What happens to one connection of a context does not disturb the others."},
       {"TICKET-1",
        "make_ticket(), where there is one, returns at once with from 1 to 256 bytes; with these in both "
