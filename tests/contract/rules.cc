@@ -28,6 +28,9 @@ const std::vector<Rule>& all_rules() {
        "slots "
        "that come in pairs are both there or both null."},
       {"LOAD-4", "No exception leaves a function of the plugin, and no function of it ends the process."},
+      {"LOAD-5",
+       "The plugin uses a service only if it lies within services->struct_size and is not null, and returns "
+       "null with a reason to a host of another major version."},
       {"PROBE-1",
        "probe() says whether open_context() would work with these settings, and for a human why not, or what "
        "would be used; \"not viable\" is an answer, with DUET_OK."},
