@@ -65,7 +65,7 @@ void Report::add(const Verdict& verdict) {
   out_ << "\n";
   if (verdict.kind == Verdict::Kind::kBroken) {
     for (const std::string& id : verdict.rules)
-      wrap(out_, id + "  " + contract::rule_of(id).text);
+      wrap(out_, id + ": " + contract::rule_of(id).text);
     for (const std::string& failure : verdict.failures)
       print_lines(out_, failure);
   }
