@@ -17,6 +17,7 @@ struct duet_context {
   int epoll; /* also the descriptor that the host may sleep on */
   struct watched listener;
   uint64_t listen_again_ns; /* 0, or when to look at the listener again: we were out of descriptors */
+  int listener_warned;      /* and have said so */
   char name[SOCKET_NAME_CAPACITY];
   struct settings settings;
   duet_connection* connections;

@@ -119,10 +119,12 @@ void visitors_admit(duet_context* context) {
   for (int count = 0; count < MOST_AT_ONCE; ++count) {
     const int socket = socket_accept(context->listener.socket, context->settings.socket_buffer);
     if (socket >= 0) {
+      context->listener_warned = 0;
       let_in(context, socket);
     } else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
       /* They stay in the listener's queue, which would keep waking us up. */
-      host_warn("unix: no descriptor for somebody who connects; trying again in 0.1 s");
+      if (!context->listener_warned) host_warn("unix: no descriptor for somebody who connects; trying again");
+      context->listener_warned = 1;
       unwatch(context->epoll, &context->listener);
       context->listen_again_ns = host_now() + PAUSE_NS;
       context_wake_at(context, context->listen_again_ns);
