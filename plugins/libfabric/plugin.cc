@@ -113,7 +113,8 @@ duet_status connect(duet_context* context, const duet_connect_request* request, 
     *connection = nullptr;
     check_request(request);
     if (request->address == nullptr) {
-      throw FailureError(DUET_MISUSE, "libfabric: connect() needs the peer's address");
+      const std::string peer = request->peer == nullptr ? "the peer" : request->peer;
+      throw FailureError(DUET_MISUSE, peer + ": connect() needs the peer's address");
     }
     *connection = context->connect(*request);
     return DUET_OK;

@@ -14,6 +14,7 @@
 
 #include "support/log.h"
 #include "transport/fault_injection.h"
+#include "transport/guest_call.h"
 #include "transport/inproc.h"
 #include "transport/services.h"
 
@@ -57,7 +58,10 @@ Loaded call_entry_point(void* handle, const std::string& path) {
     return loaded;
   }
   char reason[240] = {};
-  const duet_transport* table = entry(&host_services(), reason, sizeof(reason));
+  const duet_transport* table = nullptr;
+  loaded.reason = guest_call(path, "in its entry point",
+                             [&] { table = entry(&host_services(), reason, sizeof(reason)); });
+  if (!loaded.reason.empty()) return loaded;
   reason[sizeof(reason) - 1] = '\0';
   if (table == nullptr) {
     loaded.reason = fmt::format("declined: {}", reason[0] != '\0' ? reason : "it gave no reason");
@@ -179,11 +183,15 @@ TransportCandidate describe(const std::string& name, const Transport& transport,
     for (const auto& [key, value] : asked.settings)
       settings.push_back({key.c_str(), value.c_str()});
   }
-  const duet_status status =
-      table.probe(settings.data(), static_cast<std::uint32_t>(settings.size()), &result);
+  duet_status status = DUET_BROKEN;
+  const std::string thrown = guest_call(transport.path(), "while it was probed", [&] {
+    status = table.probe(settings.data(), static_cast<std::uint32_t>(settings.size()), &result);
+  });
   result.reason[sizeof(result.reason) - 1] = '\0';
   candidate.viable = status == DUET_OK && result.viable != 0;
-  candidate.reason = result.reason[0] != '\0' || candidate.viable ? result.reason : status_name(status);
+  candidate.reason = !thrown.empty()                                ? thrown
+                     : result.reason[0] != '\0' || candidate.viable ? result.reason
+                                                                    : status_name(status);
   candidate.capabilities = capability_names(result.capabilities);
   return candidate;
 }
@@ -295,7 +303,9 @@ std::shared_ptr<const Transport> load_plugin(const std::string& path, std::strin
   }
   // One at a time: dlerror() and "the entry point is called once" both ask for it.
   const std::lock_guard lock(loading_mutex());
-  void* const handle = dlopen(canonical.c_str(), RTLD_NOW | RTLD_LOCAL);
+  void* handle = nullptr;
+  guest_call(canonical.string(), "while it was loaded",
+             [&] { handle = dlopen(canonical.c_str(), RTLD_NOW | RTLD_LOCAL); });
   if (handle == nullptr) {
     const char* text = dlerror();
     *reason = text == nullptr ? "dlopen failed" : text;

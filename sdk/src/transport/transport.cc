@@ -8,6 +8,7 @@
 
 #include "support/key_values.h"
 #include "support/log.h"
+#include "transport/guest_call.h"
 #include "transport/services.h"
 
 namespace duet::transport {
@@ -102,7 +103,10 @@ Context::Context(std::shared_ptr<const Transport> transport, const Settings& set
 
   duet_probe_result probed{};
   probed.struct_size = sizeof(probed);
-  const duet_status status = table.probe(c_settings.data(), count, &probed);
+  duet_status status = DUET_BROKEN;
+  const std::string thrown = guest_call(transport_->path(), "while it was probed",
+                                        [&] { status = table.probe(c_settings.data(), count, &probed); });
+  if (!thrown.empty()) throw TransportError(fmt::format("{} cannot be used here: it {}", who, thrown));
   probed.reason[sizeof(probed.reason) - 1] = '\0';
   if (status != DUET_OK || probed.viable == 0) {
     throw TransportError(
