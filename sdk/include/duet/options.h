@@ -51,7 +51,7 @@ struct DUET_API Options {
   std::uint64_t seed = 0;
 
   // ---- the exchange ----
-  std::string transport = "libfabric";   ///< NAME[:provider]: inproc, libfabric, libfabric:tcp, …
+  std::string transport = "libfabric";  ///< NAME[:provider]: inproc, libfabric, libfabric:tcp, …
   /// What the transport is told besides: "KEY=VALUE,KEY=VALUE", e.g. "interface=eth1,port_range=29900-29999".
   /// Each transport knows its own keys and refuses others. Without an interface it gets the address of `bind`
   /// when that is not loopback.
