@@ -64,9 +64,8 @@ std::string explain_refusal(const Settings& settings) {
     return "its connection-oriented endpoints are not offered there (no IPv4, or not on that interface)";
   }
   if (offer.endpoint_types.contains(FI_EP_RDM)) {
-    return "it has only connectionless endpoints (FI_EP_RDM), from which what was sent to a dead peer cannot "
-           "be "
-           "taken back; use provider=tcp";
+    return "it has only connectionless endpoints (FI_EP_RDM), which do not tell that a peer has died; use "
+           "provider=tcp";
   }
   if (!offer.endpoint_types.empty()) {
     return "it has only datagrams, which may be lost; use provider=tcp";

@@ -26,7 +26,8 @@ KeyValues parse_key_values(std::string_view text, std::string_view what) {
     const std::string_view part = trim(text.substr(from, to - from));
     from = to + 1;
     const auto refuse = [&](std::string_view why) {
-      throw ConfigurationError(fmt::format("{}: \"{}\" {}; want KEY=VALUE, with commas between several", what, part, why));
+      throw ConfigurationError(
+          fmt::format("{}: \"{}\" {}; want KEY=VALUE, with commas between several", what, part, why));
     };
     const std::size_t equals = part.find('=');
     if (equals == std::string_view::npos) refuse("has no \"=\"");

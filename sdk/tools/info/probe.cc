@@ -60,8 +60,8 @@ using Failures = std::map<std::string, std::string>;  // path → what it did
       write_line(descriptor, {{"loading", path}});
       return true;
     };
-    const auto found = discover_transports(request.plugin_path, may_load, request.transport,
-                                           request.transport_settings);
+    const auto found =
+        discover_transports(request.plugin_path, may_load, request.transport, request.transport_settings);
     Json list = Json::array();
     for (const TransportCandidate& candidate : found)
       list.push_back(to_json(candidate));

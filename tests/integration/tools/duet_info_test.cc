@@ -194,8 +194,8 @@ TEST(DuetInfoPlugins, SurvivesPluginsThatDoNot) {
 }
 
 TEST(DuetInfoPlugins, AsksTheChosenTransportWithItsSettings) {
-  const Json plugins =
-      ask_json({"plugins", "--json", "--transport", "inproc", "--transport-settings", "colour=blue"})["plugins"];
+  const Json plugins = ask_json(
+      {"plugins", "--json", "--transport", "inproc", "--transport-settings", "colour=blue"})["plugins"];
   EXPECT_EQ(plugins[0]["name"], "inproc");
   EXPECT_EQ(plugins[0]["viable"], false);
   EXPECT_THAT(plugins[0]["reason"].get<std::string>(), HasSubstr("colour"));

@@ -42,8 +42,9 @@ TEST(ParseChoice, SplitsNameAndProvider) {
 }
 
 TEST(ParseChoice, AddsTheSettings) {
-  EXPECT_THAT(parse_choice("libfabric:tcp", "interface=eth1, port_range = 29900-29999").settings,
-              ElementsAre(Pair("provider", "tcp"), Pair("interface", "eth1"), Pair("port_range", "29900-29999")));
+  EXPECT_THAT(
+      parse_choice("libfabric:tcp", "interface=eth1, port_range = 29900-29999").settings,
+      ElementsAre(Pair("provider", "tcp"), Pair("interface", "eth1"), Pair("port_range", "29900-29999")));
   EXPECT_THAT(parse_choice("libfabric", "provider=tcp").settings, ElementsAre(Pair("provider", "tcp")));
   EXPECT_THAT(refusal([] { parse_choice("libfabric:tcp", "provider=udp"); }),
               AllOf(HasSubstr("libfabric:tcp"), HasSubstr("provider=udp")));
@@ -53,7 +54,8 @@ TEST(KeyValues, SayWhatIsWrong) {
   const auto why = [](const char* text) {
     return refusal([&] { support::parse_key_values(text, "transport_settings"); });
   };
-  EXPECT_THAT(why("interface"), AllOf(HasSubstr("transport_settings"), HasSubstr("\"interface\" has no \"=\"")));
+  EXPECT_THAT(why("interface"),
+              AllOf(HasSubstr("transport_settings"), HasSubstr("\"interface\" has no \"=\"")));
   EXPECT_THAT(why("=eth0"), HasSubstr("no key"));
   EXPECT_THAT(why("interface= "), HasSubstr("no value"));
   EXPECT_THAT(why("interface=lo,,x=1"), HasSubstr("\"\" has no \"=\""));

@@ -18,6 +18,7 @@
 #include <memory>
 #include <mutex>
 #include <utility>
+#include <vector>
 
 namespace {
 
@@ -34,6 +35,8 @@ std::mutex mutex;
 RegisteringCounters counters;
 /// What each operation in flight uses: by libfabric's context, with its endpoint.
 std::map<void*, std::pair<const fid*, Region*>> in_flight;
+/// All that ever were: a descriptor that is used too late must be seen, not crash.
+std::vector<std::unique_ptr<Region>> regions;
 
 // tcp's own slots.
 fi_ops_fabric fabric_ops;
@@ -65,7 +68,7 @@ int close_region(fid* object) {
   Region& region = *reinterpret_cast<Region*>(object);
   for (const auto& [context, use] : in_flight)
     counters.violations += use.second == &region ? 1 : 0;
-  region.alive = false;  // and never freed: a descriptor that is used too late must be seen, not crash
+  region.alive = false;
   --counters.live;
   return 0;
 }
@@ -84,7 +87,7 @@ int register_attributes(fid* domain, const fi_mr_attr* attributes, std::uint64_t
     --counters.fail_next;
     return -FI_ENOMEM;
   }
-  auto* region = new Region;
+  Region* const region = regions.emplace_back(std::make_unique<Region>()).get();
   region->begin = static_cast<const char*>(attributes->mr_iov->iov_base);
   region->bytes = attributes->mr_iov->iov_len;
   region->mr.fid.fclass = FI_CLASS_MR;
