@@ -17,7 +17,7 @@ using flatbuffers::FlatBufferBuilder;
 using flatbuffers::Offset;
 
 /// Of messages.fbs.
-constexpr std::uint32_t kVersion = 1;
+constexpr std::uint32_t kVersion = 2;
 /// Envelope, body, vector, entry: nothing of ours nests deeper.
 constexpr flatbuffers::uoffset_t kLargestDepth = 8;
 constexpr flatbuffers::uoffset_t kMostTables = kLargestWorld + 16;
@@ -99,7 +99,8 @@ struct BodyWriter {
     states.reserve(heartbeat.states.size());
     for (const membership::MemberState& state : heartbeat.states) {
       states.emplace_back(to_wire(state.incarnation), state.steps, state.samples, state.meetings,
-                          state.attempt, state.squared_distance, static_cast<std::uint8_t>(state.phase));
+                          state.attempt, state.passes, state.result, state.squared_distance,
+                          static_cast<std::uint8_t>(state.phase));
     }
     const auto vector = builder.CreateVectorOfStructs(states);
     return wire::CreateHeartbeat(builder, vector).Union();
@@ -264,6 +265,8 @@ Body read_heartbeat(const wire::Heartbeat& from) {
          .samples = state->samples(),
          .meetings = state->meetings(),
          .attempt = state->attempt(),
+         .passes = state->passes(),
+         .result = state->result(),
          .squared_distance = state->squared_distance()});
   }
   return heartbeat;

@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <deque>
 #include <memory>
+#include <numeric>
 #include <ostream>
 #include <set>
 #include <string>
@@ -13,6 +15,7 @@
 #include <vector>
 
 #include "exchange/block_header.h"
+#include "exchange/pass_memory.h"
 #include "unit/exchange/endpoints.h"
 
 namespace duet::exchange {
@@ -24,6 +27,7 @@ using ::testing::AnyOf;
 using ::testing::HasSubstr;
 
 constexpr double kTimeout = 20.0;
+constexpr std::uint64_t kTreeToken = 0x9E3779B97F4A7C15;  // tree_pass.cc's
 
 /// parent[i] of every worker; −1: the root.
 std::vector<int> make_tree(const std::string& shape, int size) {
@@ -89,8 +93,14 @@ class Forest {
 
   std::unique_ptr<TreePass> pass(std::size_t i, TreeOperation operation, std::uint64_t attempt,
                                  bool has_result = false, double timeout = kTimeout) {
-    return std::make_unique<TreePass>(*workers[i]->replica, links(i), operation, attempt, has_result, timeout,
-                                      test::seconds());
+    TreePlan plan;
+    plan.operation = operation;
+    plan.attempt = attempt;
+    plan.has_result = has_result;
+    plan.rank = static_cast<int>(i);
+    plan.world_size = static_cast<int>(size());
+    plan.timeout = timeout;
+    return std::make_unique<TreePass>(*workers[i]->replica, links(i), plan, test::seconds());
   }
 
   std::vector<std::unique_ptr<TreePass>> passes(TreeOperation operation, std::uint64_t attempt,
@@ -152,6 +162,29 @@ class Forest {
     return sum;
   }
 
+  std::vector<double> mean_position() const {
+    std::vector<double> sum;
+    for (const auto& worker : workers) {
+      std::size_t k = 0;
+      worker->each([&](float x, float d, float) {
+        if (k == sum.size()) sum.push_back(0.0);
+        sum[k++] += (double{x} + double{d}) / static_cast<double>(size());
+      });
+    }
+    return sum;
+  }
+
+  /// Gives worker i the result of a final average that counts it alone: its own position.
+  void average_alone(std::size_t i) {
+    TreePlan plan;
+    plan.operation = TreeOperation::kFinalAverage;
+    plan.rank = static_cast<int>(i);
+    plan.world_size = static_cast<int>(size());
+    TreePass pass(*workers[i]->replica, {}, plan, test::seconds());
+    EXPECT_TRUE(pass.advance(test::seconds()));
+    EXPECT_TRUE(pass.complete()) << pass.error();
+  }
+
   std::vector<std::unique_ptr<Worker>> workers;
 
  private:
@@ -191,13 +224,6 @@ class TreePassOn : public ::testing::TestWithParam<Case> {};
 TEST_P(TreePassOn, AveragesExactlyAndAlikeEverywhere) {
   Forest forest(make_tree(GetParam().shape, GetParam().size), 1000, 64);
   const auto expected = forest.mean_of_the_living();
-  std::vector<double> distances;
-  for (const auto& worker : forest.workers) {
-    double sum = 0;
-    std::size_t k = 0;
-    worker->each([&](float x, float d, float) { sum += std::pow(double{x} + double{d} - expected[k++], 2); });
-    distances.push_back(sum);
-  }
   const auto passes = forest.passes(TreeOperation::kAverage, 1);
   ASSERT_TRUE(forest.run(passes));
   const auto result = positions(*forest.workers[0]);
@@ -206,7 +232,49 @@ TEST_P(TreePassOn, AveragesExactlyAndAlikeEverywhere) {
     ASSERT_TRUE(passes[i]->complete()) << passes[i]->error();
     EXPECT_EQ(passes[i]->members(), GetParam().size);
     EXPECT_EQ(positions(*forest.workers[i]), result) << "to the bit";
-    EXPECT_NEAR(passes[i]->squared_distance(), distances[i], 1e-4 * distances[i] + 1e-6);
+    EXPECT_TRUE(passes[i]->counted().empty()) << "a step pays for nothing that only the end needs";
+    EXPECT_EQ(passes[i]->squared_distance(), 0.0);
+  }
+}
+
+/// The final consensus distance is about the positions x + d and their own mean. The result, the mean of x + d + ½z,
+/// is another point as soon as the mean of z is not 0, and by far another one here.
+TEST_P(TreePassOn, MeasuresEveryonesDistanceToTheMeanOfThePositions) {
+  for (const bool momentum : {true, false}) {
+    SCOPED_TRACE(momentum ? "with momentum" : "without");
+    Forest forest(make_tree(GetParam().shape, GetParam().size), 1000, 64, momentum);
+    for (const auto& worker : forest.workers) {
+      for (std::size_t k = 0; momentum && k < worker->replica->block_count(); ++k) {
+        const Block& block = worker->replica->block(k);
+        for (std::size_t i = 0; i < block.count; ++i)
+          block.z[i] += 3.0F;
+      }
+    }
+    const auto result = forest.mean_of_the_living();
+    const auto mean = forest.mean_position();
+    std::vector<double> distances;
+    double of_the_run = 0.0;
+    for (const auto& worker : forest.workers) {
+      double sum = 0;
+      std::size_t k = 0;
+      worker->each([&](float x, float d, float) { sum += std::pow(double{x} + double{d} - mean[k++], 2); });
+      distances.push_back(sum);
+      of_the_run += sum / GetParam().size;
+    }
+    const auto passes = forest.passes(TreeOperation::kFinalAverage, 1);
+    ASSERT_TRUE(forest.run(passes));
+    double measured = 0.0;
+    std::vector<int> everyone(forest.size());
+    std::iota(everyone.begin(), everyone.end(), 0);
+    for (std::size_t i = 0; i < forest.size(); ++i) {
+      ASSERT_TRUE(passes[i]->complete()) << passes[i]->error();
+      EXPECT_EQ(passes[i]->counted(), everyone);
+      EXPECT_NEAR(passes[i]->squared_distance(), distances[i], 1e-5 * distances[i] + 1e-6);
+      measured += passes[i]->squared_distance() / GetParam().size;
+      expect_near(positions(*forest.workers[i]), result);
+      EXPECT_EQ(positions(*forest.workers[i]), positions(*forest.workers[0]));
+    }
+    EXPECT_NEAR(measured, of_the_run, 1e-5 * of_the_run + 1e-6);
   }
 }
 
@@ -259,24 +327,62 @@ TEST_P(TreePassOn, LeavesTheConnectionsInStepForTheNext) {
 
 TEST_P(TreePassOn, PassesAnEarlierResultOnWhoeverHasIt) {
   for (int who = 0; who < GetParam().size; ++who) {
+    SCOPED_TRACE("from worker " + std::to_string(who));
     Forest forest(make_tree(GetParam().shape, GetParam().size), 200, 16);
     std::set<std::size_t> have{static_cast<std::size_t>(who)};
     // The same result may be with several.
     if (who + 2 < GetParam().size) have.insert(static_cast<std::size_t>(who + 2));
     for (const std::size_t i : have) {
-      Worker& worker = *forest.workers[i];
-      worker.replica->clear_corrections();
-      for (auto& buffer : worker.parameters) {
+      for (auto& buffer : forest.workers[i]->parameters) {
         for (std::size_t k = 0; k < buffer.size(); ++k)
           buffer[k] = 0.1F * static_cast<float>(k);
       }
+      forest.workers[i]->replica->clear_corrections();
+      forest.average_alone(i);
     }
     const auto result = positions(*forest.workers[static_cast<std::size_t>(who)]);
-    const auto passes = forest.passes(TreeOperation::kAverage, 4, have);
+    const auto passes = forest.passes(TreeOperation::kFinalAverage, 4, have);
     ASSERT_TRUE(forest.run(passes));
     for (std::size_t i = 0; i < forest.size(); ++i) {
       ASSERT_TRUE(passes[i]->complete()) << passes[i]->error();
-      ASSERT_EQ(positions(*forest.workers[i]), result) << "worker " << i << ", from worker " << who;
+      ASSERT_EQ(positions(*forest.workers[i]), result) << "worker " << i;
+      EXPECT_EQ(passes[i]->members(), 1);
+      ASSERT_EQ(passes[i]->counted().size(), 1U);
+      EXPECT_TRUE(have.contains(static_cast<std::size_t>(passes[i]->counted()[0]))) << "the list is the result's";
+      EXPECT_EQ(passes[i]->squared_distance() > 0, !have.contains(i));
+    }
+  }
+}
+
+/// With a synchronous algorithm the holder of a result may have moved on from it: it gives away what it kept, and
+/// keeps what it has.
+TEST_P(TreePassOn, PassesTheKeptResultOnWithoutTouchingItsOwnParameters) {
+  for (std::size_t who = 0; who < static_cast<std::size_t>(GetParam().size); ++who) {
+    SCOPED_TRACE("from worker " + std::to_string(who));
+    Forest forest(make_tree(GetParam().shape, GetParam().size), 200, 16, false);
+    {
+      TreePlan plan;
+      TreePass alone(*forest.workers[who]->replica, {}, plan, test::seconds());
+      ASSERT_TRUE(alone.advance(test::seconds()));
+    }
+    const auto result = positions(*forest.workers[who]);
+    for (auto& buffer : forest.workers[who]->parameters)
+      buffer[0] += 1.0F;
+    // A broken attempt in between writes over nothing that is kept.
+    {
+      const auto broken = forest.pass(who, TreeOperation::kAverage, 2);
+      if (GetParam().size > 1) {
+        broken->advance(test::seconds());
+      }
+    }
+    forest.close(who);
+    forest.link();
+    const auto moved_on = positions(*forest.workers[who]);
+    const auto passes = forest.passes(TreeOperation::kAverage, 1, {who});
+    ASSERT_TRUE(forest.run(passes));
+    for (std::size_t i = 0; i < forest.size(); ++i) {
+      ASSERT_TRUE(passes[i]->complete()) << passes[i]->error();
+      ASSERT_EQ(positions(*forest.workers[i]), i == who ? moved_on : result) << "worker " << i;
     }
   }
 }
@@ -326,7 +432,7 @@ TEST(TreePass, SurvivesADeathInTheMiddle) {
         SCOPED_TRACE(std::string(shape) + ", worker " + std::to_string(victim) + " dies after " +
                      std::to_string(turns) + " turns");
         Forest forest(make_tree(shape, 7), 600, 32);
-        const auto passes = forest.passes(TreeOperation::kAverage, 1);
+        const auto passes = forest.passes(TreeOperation::kFinalAverage, 1);
         std::vector<std::vector<Snapshot>> before;
         for (const auto& worker : forest.workers)
           before.push_back(test::snapshots(*worker->replica));
@@ -348,7 +454,11 @@ TEST(TreePass, SurvivesADeathInTheMiddle) {
         }
         const auto among_the_living = forest.mean_of_the_living();
         forest.link();
-        const auto again = forest.passes(TreeOperation::kAverage, 2, have);
+        const auto again = forest.passes(TreeOperation::kFinalAverage, 2, have);
+        std::vector<int> counted;
+        for (std::size_t i = 0; i < forest.size(); ++i) {
+          if (!have.empty() || forest.alive(i)) counted.push_back(static_cast<int>(i));
+        }
         ASSERT_TRUE(forest.run(again));
         const auto result = positions(*forest.workers[victim == 0 ? 1 : 0]);
         if (have.empty()) {
@@ -360,6 +470,7 @@ TEST(TreePass, SurvivesADeathInTheMiddle) {
           if (!forest.alive(i)) continue;
           ASSERT_TRUE(again[i]->complete()) << again[i]->error();
           EXPECT_EQ(again[i]->members(), have.empty() ? 6 : 7);
+          EXPECT_EQ(again[i]->counted(), counted);
           EXPECT_EQ(positions(*forest.workers[i]), result);
         }
       }
@@ -436,8 +547,12 @@ TEST(TreePass, AveragesStatisticsButDoesNotCountThemInTheDistance) {
                             {weights[i].data(), 20, DType::kFloat32, "w", ""}},
         true, 64));
   }
-  TreePass one(*replicas[0], forest.links(0), TreeOperation::kAverage, 1, false, kTimeout, test::seconds());
-  TreePass other(*replicas[1], forest.links(1), TreeOperation::kAverage, 1, false, kTimeout, test::seconds());
+  TreePlan plan;
+  plan.operation = TreeOperation::kFinalAverage;
+  plan.world_size = 2;
+  TreePass one(*replicas[0], forest.links(0), plan, test::seconds());
+  plan.rank = 1;
+  TreePass other(*replicas[1], forest.links(1), plan, test::seconds());
   EXPECT_TRUE(test::drive({forest.workers[0]->context.get(), forest.workers[1]->context.get()}, [&] {
     const bool first = one.advance(test::seconds());
     return other.advance(test::seconds()) && first;
@@ -446,6 +561,78 @@ TEST(TreePass, AveragesStatisticsButDoesNotCountThemInTheDistance) {
   EXPECT_EQ(weights[0], std::vector<float>(20, 2.0F));
   EXPECT_EQ(one.squared_distance(), 20.0);
   EXPECT_EQ(other.squared_distance(), 20.0);
+}
+
+/// Somebody at the other end of a connection who says whatever a test wants.
+class Liar {
+ public:
+  explicit Liar(transport::Connection& connection) : connection_(connection) {}
+  void send(std::uint32_t members, const std::vector<std::byte>& payload, std::uint32_t index,
+            std::uint32_t blocks) {
+    BlockHeader header;
+    header.kind = BlockKind::kTreeUp;
+    header.exchange = 1;
+    header.index = index;
+    header.blocks = blocks;
+    header.in_flight = PassMemory::kInFlight;
+    header.members = members;
+    header.payload_bytes = payload.size();
+    sent_.emplace_back(kBlockHeaderBytes + payload.size());
+    std::copy(payload.begin(), payload.end(), sent_.back().begin() + kBlockHeaderBytes);
+    seal_block(header, kTreeToken ^ 1, sent_.back().data());
+    ASSERT_TRUE(connection_.send(sent_.back().data(), sent_.back().size(), test::deadline_in(20),
+                                 [](duet_status, std::uint64_t) {}));
+  }
+
+ private:
+  transport::Connection& connection_;
+  std::deque<std::vector<std::byte>> sent_;
+};
+
+/// What a root with two children says about the members that they count: one tells the truth.
+std::string root_of_three_told(std::uint32_t members, std::byte listed) {
+  Forest forest(make_tree("star", 3), 4, 16, false);  // a block each of both buffers
+  const auto root = forest.pass(0, TreeOperation::kFinalAverage, 1);
+  const std::vector<std::vector<std::byte>> payloads{std::vector<std::byte>(12), std::vector<std::byte>(4)};
+  Liar honest(*forest.links(1).parent), liar(*forest.links(2).parent);
+  for (std::uint32_t k = 0; k < 2; ++k) {
+    honest.send(1, payloads[k], k, 3);
+    liar.send(members, payloads[k], k, 3);
+  }
+  honest.send(1, {std::byte{0b010}}, 2, 3);
+  liar.send(members, {listed}, 2, 3);
+  std::vector<transport::Context*> contexts;
+  for (const auto& worker : forest.workers)
+    contexts.push_back(worker->context.get());
+  test::drive(contexts, [&] { return root->advance(test::seconds()) || root->members() > 0; }, 10.0);
+  for (int turn = 0; turn < 50; ++turn) {
+    for (transport::Context* context : contexts)
+      context->poll(0);
+    root->advance(test::seconds());
+  }
+  forest.close(1);
+  forest.close(2);
+  return root->error();
+}
+
+TEST(TreePass, RefusesMembersThatCannotBe) {
+  EXPECT_EQ(root_of_three_told(1, std::byte{0b100}), "");
+  EXPECT_THAT(root_of_three_told(0, std::byte{0b000}), HasSubstr("counts 0 members of a run of 3"));
+  EXPECT_THAT(root_of_three_told(4, std::byte{0b100}), HasSubstr("counts 4 members of a run of 3"));
+  // 1 + 1 + this is 0 in 32 bits: the sums would be divided by it.
+  EXPECT_THAT(root_of_three_told(0xFFFFFFFE, std::byte{0b100}), HasSubstr("counts 4294967294 members of a run of 3"));
+  EXPECT_THAT(root_of_three_told(3, std::byte{0b111}), HasSubstr("with it 5 members of a run of 3"));
+  EXPECT_THAT(root_of_three_told(1, std::byte{0b110}), HasSubstr("counts 1 members and lists 2"));
+  EXPECT_THAT(root_of_three_told(1, std::byte{0b1000}), HasSubstr("counts 1 members and lists 1"));
+  EXPECT_THAT(root_of_three_told(1, std::byte{0b010}), HasSubstr("lists a member that is counted already"));
+}
+
+TEST(TreePass, HasNothingToPassOnBeforeItsFirstAverage) {
+  Forest forest(make_tree("path", 1), 20, 16);
+  const auto pass = forest.pass(0, TreeOperation::kAverage, 1, true);
+  EXPECT_TRUE(pass->advance(test::seconds()));
+  EXPECT_FALSE(pass->complete());
+  EXPECT_THAT(pass->error(), HasSubstr("no result to pass on"));
 }
 
 }  // namespace
