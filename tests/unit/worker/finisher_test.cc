@@ -255,6 +255,42 @@ TEST(Finisher, DoesNotHammerAHolderOfTheResultThatDied) {
   EXPECT_GE(bench.view(2).of(2).attempt, 1U);
 }
 
+/// All of the result has arrived, and then the news that the root is dead: the average that it took part in stands.
+TEST(Finisher, ACompletePassIsNotThrownAwayForADeath) {
+  int moments = 0;
+  for (int turns = 1; turns < 12; ++turns) {
+    SCOPED_TRACE(std::to_string(turns) + " turns");
+    Bench bench(bench_options(2), 8);
+    bench.finish(0);
+    bench.finish(1);
+    bench.beat();
+    for (int i = 0; i < turns; ++i) {
+      bench.turn(0);
+      bench.turn(1);
+    }
+    bench[1].busy = true;
+    for (int i = 0; i < 20; ++i)
+      bench.turn(0);
+    if (bench.view(0).of(0).phase != Phase::kAveraged || bench.view(1).of(1).phase == Phase::kAveraged) continue;
+    ++moments;
+    // Silence; its connection stays.
+    for (int i = 0; i < 30; ++i) {
+      bench.now += 0.5;
+      bench.turn(1);
+    }
+    ASSERT_EQ(bench.view(1).of(0).phase, Phase::kGone);
+    bench[1].busy = false;
+    bench[0].alive = false;
+    ASSERT_TRUE(bench.run(1.0, [&] { return bench.concluded(1); }));
+    const auto result = bench[1].result.get();
+    EXPECT_THAT(result.members, ElementsAre(0, 1));
+    EXPECT_THAT(result.lost, ElementsAre(0));
+    EXPECT_TRUE(result.lowest) << "the only one who can report";
+    EXPECT_EQ(bench[1].x, bench[0].x);
+  }
+  EXPECT_GT(moments, 0);
+}
+
 /// A promise that waits is kept, or broken with a reason.
 TEST(Finisher, TellsWhyWhenTheThreadEnds) {
   Bench bench(bench_options(2));
