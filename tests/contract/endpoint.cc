@@ -1,5 +1,6 @@
 #include "contract/endpoint.h"
 
+#include <algorithm>
 #include <array>
 #include <filesystem>
 #include <iterator>
@@ -16,9 +17,30 @@ std::vector<duet_setting> to_c(const transport::Settings& settings) {
   return out;
 }
 
+/// Who is there, and what tickets were made: the control channel of the suite.
+struct Board {
+  std::mutex mutex;
+  std::map<std::string, Endpoint*> endpoints;                             // by address, of this process
+  std::map<std::string, std::map<std::uint64_t, std::string>> tickets;  // by address and session
+  unsigned endpoints_made = 0;
+  bool is_peer = false;
+};
+Board& board() {
+  static Board* const instance = new Board;
+  return *instance;
+}
+
 }  // namespace
 
-Endpoint::Endpoint(const duet_transport& table, const transport::Settings& settings) : table_(table) {
+Endpoint::Endpoint(const duet_transport& table, const Source& source)
+    : table_(table), memory_(source.memory) {
+  transport::Settings settings = source.settings;
+  if (source.devices > 0) {
+    const std::lock_guard lock(board().mutex);
+    const auto others = static_cast<unsigned>(std::max(source.devices - 1, 1));
+    device_ = board().is_peer ? source.devices - 1 : static_cast<int>(board().endpoints_made++ % others);
+    settings.emplace_back("device", std::to_string(device_));
+  }
   const auto c_settings = to_c(settings);
   duet_error error{};
   if (table_.open_context(c_settings.data(), static_cast<std::uint32_t>(c_settings.size()), &context_,
@@ -30,9 +52,48 @@ Endpoint::Endpoint(const duet_transport& table, const transport::Settings& setti
   if (table_.get_address(context_, address.data(), &bytes) != DUET_OK)
     throw std::runtime_error("get_address");
   address_.assign(address.data(), bytes);
+  const std::lock_guard lock(board().mutex);
+  board().endpoints[address_] = this;
+}
+
+void Endpoint::know_tickets(const std::string& address,
+                            const std::map<std::uint64_t, std::string>& tickets) {
+  const std::lock_guard lock(board().mutex);
+  board().tickets[address] = tickets;
+}
+
+void Endpoint::be_the_peer() {
+  const std::lock_guard lock(board().mutex);
+  board().is_peer = true;
+}
+
+std::string Endpoint::ticket_for(const std::string& address, std::uint64_t session) {
+  Board& all = board();
+  const std::lock_guard lock(all.mutex);
+  const auto known = all.tickets[address].find(session);
+  if (known != all.tickets[address].end()) return known->second;
+  const auto found = all.endpoints.find(address);
+  if (found == all.endpoints.end()) return {};
+  return all.tickets[address][session] = found->second->make_ticket(session);
+}
+
+std::string Endpoint::make_ticket(std::uint64_t session) {
+  if (table_.make_ticket == nullptr) return {};
+  const std::lock_guard lock(calls_);
+  std::array<char, 256> ticket;
+  std::uint64_t bytes = ticket.size();
+  duet_error error{};
+  if (table_.make_ticket(context_, session, ticket.data(), &bytes, &error) != DUET_OK)
+    throw std::runtime_error(std::string("make_ticket: ") + error.text);
+  return {ticket.data(), bytes};
 }
 
 Endpoint::~Endpoint() {
+  {
+    const std::lock_guard lock(board().mutex);
+    board().endpoints.erase(address_);
+    board().tickets.erase(address_);
+  }
   const std::uint64_t start = now_ns();
   table_.close_context(context_);
   EXPECT_LT(now_ns() - start, 3 * kSecond) << "close_context() may take a second";
@@ -40,6 +101,8 @@ Endpoint::~Endpoint() {
 
 duet_connection* Endpoint::open(bool accept, const std::string& address, std::uint64_t session,
                                 std::uint64_t deadline, const char* peer) {
+  const std::string ticket = ticket_for(accept ? address_ : address, session);
+  const std::lock_guard lock(calls_);
   const duet_connect_request request{.struct_size = sizeof(request),
                                      .reserved = 0,
                                      .session = session,
@@ -47,8 +110,8 @@ duet_connection* Endpoint::open(bool accept, const std::string& address, std::ui
                                      .address_bytes = accept ? 0 : address.size(),
                                      .deadline_ns = deadline,
                                      .peer = peer,
-                                     .ticket = nullptr,
-                                     .ticket_bytes = 0};
+                                     .ticket = ticket.empty() ? nullptr : ticket.data(),
+                                     .ticket_bytes = ticket.size()};
   duet_connection* connection = nullptr;
   duet_error error{};
   const duet_status status =
@@ -69,22 +132,41 @@ duet_connection* Endpoint::accept(std::uint64_t session, std::uint64_t deadline,
 
 int Endpoint::state(duet_connection* connection, duet_error* error) {
   duet_error ignored{};
+  const std::lock_guard lock(calls_);
   return table_.connection_state(connection, error == nullptr ? &ignored : error);
+}
+
+void Endpoint::close(duet_connection* connection) {
+  const std::lock_guard lock(calls_);
+  table_.close_connection(connection);
 }
 
 duet_status Endpoint::try_post(bool send, duet_connection* connection, void* data, std::uint64_t bytes,
                                std::uint64_t deadline, duet_error* error) {
-  const duet_memory memory{.data = data,
-                           .bytes = bytes,
-                           .kind = DUET_MEMORY_HOST,
-                           .device = 0,
-                           .stream = nullptr,
-                           .registration = nullptr};
+  duet_memory memory{.data = data,
+                     .bytes = bytes,
+                     .kind = DUET_MEMORY_HOST,
+                     .device = 0,
+                     .stream = nullptr,
+                     .registration = nullptr};
+  Staged staged{.device = nullptr, .host = data, .copy_back = !send};
+  if (memory_ != nullptr && bytes > 0) {
+    // At the same distance from an even address as the test's own.
+    const std::uint64_t shift = reinterpret_cast<std::uintptr_t>(data) % 16;
+    const auto piece = memory_->allocate(device_, bytes + shift);
+    memory.data = static_cast<unsigned char*>(piece.get()) + shift;
+    memory.kind = memory_->kind();
+    memory.device = device_;
+    memory_->copy_in(device_, memory.data, data, bytes);
+    staged.device = std::shared_ptr<void>(piece, memory.data);
+  }
+  const std::lock_guard lock(calls_);
   duet_error ignored{};
   const std::uint64_t id = next_id_++;
   const duet_status status = (send ? table_.post_send : table_.post_receive)(
       connection, &memory, id, deadline, error == nullptr ? &ignored : error);
   if (status == DUET_OK) in_flight_.insert(id);
+  if (status == DUET_OK && staged.device != nullptr) staged_[id] = std::move(staged);
   return status;
 }
 
@@ -117,6 +199,7 @@ std::size_t Endpoint::poll(std::uint64_t timeout_ns) {
   std::array<duet_completion, 16> batch;
   std::uint32_t count = 0;
   duet_error error{};
+  const std::lock_guard lock(calls_);
   if (table_.poll(context_, batch.data(), batch.size(), timeout_ns, &count, &error) != DUET_OK) {
     throw std::runtime_error(std::string("poll: ") + error.text);
   }
@@ -127,8 +210,18 @@ std::size_t Endpoint::poll(std::uint64_t timeout_ns) {
     EXPECT_TRUE(expected) << "operation " << batch[i].operation << " completed "
                           << (completions_.contains(batch[i].operation) ? "again" : "but was never posted");
     completions_[batch[i].operation] = batch[i];
+    take_back(batch[i]);
   }
   return count;
+}
+
+void Endpoint::take_back(const duet_completion& completion) {
+  const auto found = staged_.find(completion.operation);
+  if (found == staged_.end()) return;
+  const Staged& staged = found->second;
+  if (staged.copy_back && completion.status == DUET_OK)
+    memory_->copy_out(device_, staged.host, staged.device.get(), completion.bytes);
+  staged_.erase(found);
 }
 
 duet_completion Endpoint::completion(std::uint64_t id) const {

@@ -6,6 +6,8 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -29,10 +31,11 @@ inline std::uint64_t in(std::uint64_t nanoseconds) {
   return now_ns() + nanoseconds;
 }
 
-/// One context. Used by one thread, as the ABI asks.
+/// One context. Used by one thread, as the ABI asks; where the transport wants tickets, the thread that connects
+/// asks the other endpoint for one in between two of its calls, as a host's control channel would.
 class Endpoint {
  public:
-  Endpoint(const duet_transport& table, const transport::Settings& settings);
+  Endpoint(const duet_transport& table, const Source& source);
   ~Endpoint();
   Endpoint(const Endpoint&) = delete;
   Endpoint& operator=(const Endpoint&) = delete;
@@ -46,7 +49,7 @@ class Endpoint {
   duet_connection* accept(std::uint64_t session, std::uint64_t deadline = in(kPatience),
                           const char* peer = "rank 7");
   int state(duet_connection* connection, duet_error* error = nullptr);
-  void close(duet_connection* connection) { table_.close_connection(connection); }
+  void close(duet_connection* connection);
 
   /// Returns the operation's id. Polls while the transport has no room.
   std::uint64_t send(duet_connection* connection, const void* data, std::uint64_t bytes,
@@ -66,15 +69,36 @@ class Endpoint {
   duet_status status(std::uint64_t id) const { return completion(id).status; }
   std::size_t in_flight() const { return in_flight_.size(); }
 
+  /// The ticket for `session` of whoever has `address`; empty: none is needed, or nobody has it.
+  static std::string ticket_for(const std::string& address, std::uint64_t session);
+  /// Tickets of an endpoint in another process.
+  static void know_tickets(const std::string& address, const std::map<std::uint64_t, std::string>& tickets);
+  /// In the process that is the other one's peer: on the last device.
+  static void be_the_peer();
+
  private:
   duet_connection* open(bool accept, const std::string& address, std::uint64_t session,
                         std::uint64_t deadline, const char* peer);
   std::uint64_t post(bool send, duet_connection* connection, void* data, std::uint64_t bytes,
                      std::uint64_t deadline);
 
+  std::string make_ticket(std::uint64_t session);
+  void take_back(const duet_completion& completion);
+
+  /// Device memory behind an operation on host memory.
+  struct Staged {
+    std::shared_ptr<void> device;
+    void* host = nullptr;
+    bool copy_back = false;
+  };
+
   const duet_transport& table_;
+  const std::shared_ptr<DeviceMemory> memory_;
+  int device_ = 0;
+  std::mutex calls_;  // on the context
   duet_context* context_ = nullptr;
   std::string address_;
+  std::map<std::uint64_t, Staged> staged_;
   std::uint64_t next_id_ = 1;
   std::set<std::uint64_t> in_flight_;
   std::map<std::uint64_t, duet_completion> completions_;
@@ -94,7 +118,7 @@ class ContractTest : public ::testing::TestWithParam<Source> {
  protected:
   ContractTest() : transport_(GetParam().load()), table_(transport_->table()) {}
 
-  std::unique_ptr<Endpoint> endpoint() { return std::make_unique<Endpoint>(table_, GetParam().settings); }
+  std::unique_ptr<Endpoint> endpoint() { return std::make_unique<Endpoint>(table_, GetParam()); }
   std::uint64_t capabilities();
   bool exact_size() { return (capabilities() & DUET_CAPABILITY_EXACT_SIZE) != 0; }
 

@@ -6,8 +6,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
+#include <map>
 #include <stdexcept>
 #include <vector>
 
@@ -29,13 +31,14 @@ PeerProcess::PeerProcess(const Source& source) {
   posix_spawn_file_actions_destroy(&actions);
   ::close(ends[1]);
   if (failed == 0) {
-    // Its address, one byte of length ahead in two.
+    // Its address, and its tickets for the sessions from 1 on; each, and all together, behind a length in two
+    // bytes.
     unsigned char head[2] = {};
     std::size_t wanted = sizeof(head), got = 0;
     std::string bytes;
     char buffer[512];
     while (got < wanted) {
-      const ssize_t n = ::read(ends[0], buffer, wanted - got);
+      const ssize_t n = ::read(ends[0], buffer, std::min(sizeof(buffer), wanted - got));
       if (n <= 0) break;
       bytes.append(buffer, static_cast<std::size_t>(n));
       got += static_cast<std::size_t>(n);
@@ -43,7 +46,20 @@ PeerProcess::PeerProcess(const Source& source) {
         wanted += static_cast<unsigned char>(bytes[0]) * 256u + static_cast<unsigned char>(bytes[1]);
       }
     }
-    if (got > sizeof(head) && got == wanted) address_ = bytes.substr(sizeof(head));
+    std::vector<std::string> fields;
+    for (std::size_t at = sizeof(head); got == wanted && at + 2 <= bytes.size();) {
+      const std::size_t length =
+          static_cast<unsigned char>(bytes[at]) * 256u + static_cast<unsigned char>(bytes[at + 1]);
+      fields.push_back(bytes.substr(at + 2, length));
+      at += 2 + length;
+    }
+    if (!fields.empty()) {
+      address_ = fields.front();
+      std::map<std::uint64_t, std::string> tickets;
+      for (std::size_t i = 1; i < fields.size(); ++i)
+        tickets[i] = fields[i];
+      Endpoint::know_tickets(address_, tickets);
+    }
   }
   ::close(ends[0]);
   if (address_.empty()) {
@@ -72,11 +88,16 @@ int PeerProcess::run(const std::string& source_name) {
   for (const Source& source : all_sources()) {
     if (source.name != source_name) continue;
     const auto transport = source.load();
-    Endpoint endpoint(transport->table(), source.settings);
-    const std::string& address = endpoint.address();
-    std::putchar(static_cast<int>(address.size() / 256));
-    std::putchar(static_cast<int>(address.size() % 256));
-    std::fwrite(address.data(), 1, address.size(), stdout);
+    Endpoint::be_the_peer();
+    Endpoint endpoint(transport->table(), source);
+    const auto sized = [](const std::string& text) {
+      return std::string{static_cast<char>(text.size() / 256), static_cast<char>(text.size() % 256)} + text;
+    };
+    std::string all = sized(endpoint.address());
+    for (std::uint64_t session = 1; session <= kSessions; ++session)
+      all += sized(Endpoint::ticket_for(endpoint.address(), session));
+    all = sized(all);
+    std::fwrite(all.data(), 1, all.size(), stdout);
     std::fflush(stdout);
 
     std::vector<unsigned char> buffer(kEchoBytes);

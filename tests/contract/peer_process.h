@@ -2,6 +2,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <string>
 
 #include "contract/sources.h"
@@ -14,6 +15,7 @@ namespace duet::contract {
 class PeerProcess {
  public:
   static constexpr std::size_t kEchoBytes = 1000;
+  static constexpr std::uint64_t kSessions = 8;  ///< that it can be reached under, where tickets are needed
 
   explicit PeerProcess(const Source& source);
   ~PeerProcess();  ///< kills it

@@ -1,5 +1,6 @@
 #include "contract/sources.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <utility>
@@ -37,8 +38,18 @@ void add_plugins(const std::string& list, std::vector<Source>& sources) {
     const std::vector<std::string> parts = split(entry, ',');
     const auto [name, path] = key_value(parts.front());
     Source source{.name = name, .load = [path = path] { return load_transport(path, {}); }, .settings = {}};
-    for (std::size_t i = 1; i < parts.size(); ++i)
-      source.settings.push_back(key_value(parts[i]));
+    for (std::size_t i = 1; i < parts.size(); ++i) {
+      auto [key, value] = key_value(parts[i]);
+      if (key == "memory" && value.starts_with("cuda:")) {
+        source.memory = cuda_memory(value.substr(5));
+      } else if (key == "devices") {
+        source.devices = std::atoi(value.c_str());
+      } else if (key == "scope" && value == "process") {
+        source.own_process_only = true;
+      } else {
+        source.settings.emplace_back(std::move(key), std::move(value));
+      }
+    }
     sources.push_back(std::move(source));
   }
 }

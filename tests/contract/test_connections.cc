@@ -33,7 +33,9 @@ TEST_P(Connections, ProbeAndOpenRefuseAnUnknownSettingByName) {
 }
 
 TEST_P(Connections, TheProbeSaysWhatWouldBeUsed) {
-  EXPECT_NE(capabilities() & DUET_CAPABILITY_HOST_MEMORY, 0u);
+  const std::uint64_t kind =
+      GetParam().memory == nullptr ? DUET_CAPABILITY_HOST_MEMORY : DUET_CAPABILITY_CUDA_MEMORY;
+  EXPECT_NE(capabilities() & kind, 0u);
 }
 
 TEST_P(Connections, AnAddressThatDoesNotFitIsRefusedWithItsLength) {
@@ -147,10 +149,11 @@ TEST_P(Connections, ToWhatIsNoAddressAreRefusedOrFail) {
 
 TEST_P(Connections, ToAContextThatIsGoneFailAndNameThePeer) {
   const auto a = endpoint();
-  std::string address;
+  std::string address, ticket;
   {
     const auto b = endpoint();
     address = b->address();
+    ticket = Endpoint::ticket_for(address, 1);
   }
   const std::uint64_t deadline = in(kSecond);
   const duet_connect_request request{.struct_size = sizeof(request),
@@ -160,8 +163,8 @@ TEST_P(Connections, ToAContextThatIsGoneFailAndNameThePeer) {
                                      .address_bytes = address.size(),
                                      .deadline_ns = deadline,
                                      .peer = "rank 9",
-                                     .ticket = nullptr,
-                                     .ticket_bytes = 0};
+                                     .ticket = ticket.empty() ? nullptr : ticket.data(),
+                                     .ticket_bytes = ticket.size()};
   duet_connection* connection = nullptr;
   duet_error error{};
   if (table_.connect(a->get(), &request, &connection, &error) == DUET_OK) {

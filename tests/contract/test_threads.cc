@@ -105,7 +105,7 @@ TEST_P(Threads, PeersThatCloseAtAnyMomentLeaveNothingUnended) {
     std::minstd_rand random(1);
     std::vector<unsigned char> buffer(50'000);
     for (std::uint64_t session = 1; session <= kSessions; ++session) {
-      Endpoint mine(table_, GetParam().settings);
+      Endpoint mine(table_, GetParam());
       duet_connection* const connection = mine.connect(address, session, in(kSecond));
       announced = session;
       std::vector<std::uint64_t> ids;
@@ -166,7 +166,7 @@ TEST_P(Threads, ContextsOpenAndCloseInManyThreadsAtOnce) {
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([&, i] {
       for (int k = 0; k < 5; ++k) {
-        Endpoint a(table_, GetParam().settings), b(table_, GetParam().settings);
+        Endpoint a(table_, GetParam()), b(table_, GetParam());
         const std::uint64_t session = 1000 * i + k;
         duet_connection* const ab = a.connect(b.address(), session);
         duet_connection* const ba = b.accept(session);

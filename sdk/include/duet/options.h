@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -34,12 +35,13 @@ struct DUET_API Options {
   double join_timeout = 60.0;  ///< from then until all world_size workers are there
 
   // ---- the algorithm ----
-  std::string algorithm = "a2cid2";  ///< a2cid2, adpsgd, allreduce
-  std::string graph = "ring";        ///< Topology::make()
-  std::optional<Topology> topology;  ///< wins over `graph`
-  double rate = 1.0;                 ///< meetings per gradient step and worker
-  std::string clock = "adaptive";    ///< adaptive, wall (the paper's), meetings (deterministic)
-  std::string pairing = "holdoff";   ///< holdoff, fifo, target
+  std::string algorithm = "a2cid2";                       ///< a2cid2, adpsgd, allreduce
+  std::string graph = "ring";                             ///< Topology::make()
+  std::optional<Topology> topology;                       ///< wins over `graph`
+  std::shared_ptr<const TopologyPolicy> topology_policy;  ///< wins over both
+  double rate = 1.0;                                      ///< meetings per gradient step and worker
+  std::string clock = "adaptive";   ///< adaptive, wall (the paper's), meetings (deterministic)
+  std::string pairing = "holdoff";  ///< holdoff, fifo, target
   /// Budget per step: drawn from Poisson(λ_i), or exactly λ_i.
   bool deterministic_budget = false;
   /// Always has budget from its first step() on, whatever the trainer does: pure gossip. A "step" is then the

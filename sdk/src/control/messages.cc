@@ -3,6 +3,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include <algorithm>
 #include <cstring>
 #include <stdexcept>
 #include <type_traits>
@@ -80,7 +81,9 @@ struct BodyWriter {
     return wire::CreateJoinPending(builder, missing).Union();
   }
   Offset<void> operator()(const JoinRefused& refused) const {
-    const auto reason = write_text(builder, refused.reason, kLargestLabel, "a reason");
+    // It quotes what others sent: to be cut short is better than not to be said.
+    const auto reason =
+        builder.CreateString(refused.reason.data(), std::min(refused.reason.size(), kLargestLabel));
     return wire::CreateJoinRefused(builder, reason, refused.timed_out).Union();
   }
   Offset<void> operator()(const Joined& joined) const {
@@ -98,7 +101,7 @@ struct BodyWriter {
     std::vector<wire::MemberState> states;
     states.reserve(heartbeat.states.size());
     for (const membership::MemberState& state : heartbeat.states) {
-      states.emplace_back(to_wire(state.incarnation), state.steps, state.samples, state.meetings,
+      states.emplace_back(to_wire(state.incarnation), state.beats, state.steps, state.samples, state.meetings,
                           state.attempt, state.passes, state.result, state.squared_distance,
                           static_cast<std::uint8_t>(state.phase));
     }
@@ -106,9 +109,12 @@ struct BodyWriter {
     return wire::CreateHeartbeat(builder, vector).Union();
   }
   Offset<void> operator()(const Pair& pair) const {
+    // Most have none: an absent vector costs no bytes.
+    const auto ticket =
+        pair.ticket.empty() ? 0 : write_bytes(builder, pair.ticket, kLargestTicket, "a ticket");
     return wire::CreatePair(builder, static_cast<std::uint8_t>(pair.message.kind),
                             static_cast<std::uint8_t>(pair.message.reason), pair.message.meeting,
-                            pair.message.token, pair.session)
+                            pair.message.token, pair.session, ticket)
         .Union();
   }
   Offset<void> operator()(const TickUp& up) const {
@@ -125,6 +131,13 @@ struct BodyWriter {
   }
   Offset<void> operator()(const PartReceived& received) const {
     return wire::CreatePartReceived(builder, received.round).Union();
+  }
+  Offset<void> operator()(const TicketRequest& request) const {
+    return wire::CreateTicketRequest(builder, request.session).Union();
+  }
+  Offset<void> operator()(const Ticket& ticket) const {
+    const auto bytes = write_bytes(builder, ticket.ticket, kLargestTicket, "a ticket");
+    return wire::CreateTicket(builder, ticket.session, bytes).Union();
   }
 };
 
@@ -150,6 +163,10 @@ template <>
 constexpr wire::Body kTypeOf<Part> = wire::Body::Part;
 template <>
 constexpr wire::Body kTypeOf<PartReceived> = wire::Body::PartReceived;
+template <>
+constexpr wire::Body kTypeOf<TicketRequest> = wire::Body::TicketRequest;
+template <>
+constexpr wire::Body kTypeOf<Ticket> = wire::Body::Ticket;
 
 wire::Body type_of(const Body& body) {
   return std::visit([](const auto& value) { return kTypeOf<std::decay_t<decltype(value)>>; }, body);
@@ -261,6 +278,7 @@ Body read_heartbeat(const wire::Heartbeat& from) {
     heartbeat.states.push_back(
         {.incarnation = read_id(&state->incarnation()),
          .phase = read_enum(state->phase(), membership::Phase::kGone, "a member's phase"),
+         .beats = state->beats(),
          .steps = state->steps(),
          .samples = state->samples(),
          .meetings = state->meetings(),
@@ -294,13 +312,14 @@ Body read_pending(const wire::JoinPending& from) {
   return pending;
 }
 
-Body read_pair(const wire::Pair& from) {
+Body read_pair(const wire::Pair& from, TextReader& texts) {
   Pair pair;
   pair.message.kind = read_enum(from.kind(), pairing::MessageKind::kDone, "a pairing message's kind");
   pair.message.reason = read_enum(from.reason(), pairing::DeclineReason::kStopped, "a decline's reason");
   pair.message.meeting = from.meeting();
   pair.message.token = from.token();
   pair.session = from.session();
+  pair.ticket = texts.bytes(from.ticket(), kLargestTicket, "a ticket");
   return pair;
 }
 
@@ -321,7 +340,7 @@ Body read_body(const wire::Envelope& envelope, TextReader texts) {
     case wire::Body::Heartbeat:
       return read_heartbeat(*envelope.body_as_Heartbeat());
     case wire::Body::Pair:
-      return read_pair(*envelope.body_as_Pair());
+      return read_pair(*envelope.body_as_Pair(), texts);
     case wire::Body::TickUp:
       return TickUp{read_sums(*envelope.body_as_TickUp()->sums())};
     case wire::Body::TickDown:
@@ -331,6 +350,11 @@ Body read_body(const wire::Envelope& envelope, TextReader texts) {
                   texts.bytes(envelope.body_as_Part()->text(), kLargestText, "a gathered text")};
     case wire::Body::PartReceived:
       return PartReceived{envelope.body_as_PartReceived()->round()};
+    case wire::Body::TicketRequest:
+      return TicketRequest{envelope.body_as_TicketRequest()->session()};
+    case wire::Body::Ticket:
+      return Ticket{envelope.body_as_Ticket()->session(),
+                    texts.bytes(envelope.body_as_Ticket()->ticket(), kLargestTicket, "a ticket")};
   }
   throw Invalid{"its body is of unknown type " + std::to_string(static_cast<int>(envelope.body_type()))};
 }

@@ -26,6 +26,9 @@ enum class Phase : std::uint8_t {
 struct MemberState {
   Incarnation incarnation;
   Phase phase = Phase::kTraining;
+  /// Counted up by its owner at every heartbeat. News of it by any path are a sign of life, so that one bad
+  /// path between two neighbours costs neither of them its place in the run.
+  std::uint64_t beats = 0;
   std::uint64_t steps = 0;
   std::uint64_t samples = 0;
   std::uint64_t meetings = 0;
@@ -57,10 +60,10 @@ class Members {
   MemberState& mine();  ///< to write this worker's own counts and phase
   const MemberState& of(int rank) const;
   const std::vector<MemberState>& states() const;  ///< what a heartbeat carries
-  /// A heartbeat of `from`: merges by maximum, and `from` was heard. Returns whether any phase changed (then
-  /// tell the neighbours at once). Entries of another incarnation are ignored, and so is all that a member
-  /// says that is gone: cut off, it may think that everyone else is. What others say about this worker
-  /// changes nothing but declared_gone().
+  /// A heartbeat of `from`: merges by maximum; heard were `from`, and whoever has beaten since the last news
+  /// of it. Returns whether any phase changed (then tell the neighbours at once). Entries of another
+  /// incarnation are ignored, and so is all that a member says that is gone: cut off, it may think that
+  /// everyone else is. What others say about this worker changes nothing but declared_gone().
   bool merge(double now, int from, const std::vector<MemberState>& states);
   /// Anything of `from` was heard.
   void heard(double now, int from);
@@ -73,8 +76,8 @@ class Members {
   bool live(int rank) const;  ///< neither kGone nor kLeft
   std::vector<int> live_ranks() const;
   std::vector<int> gone_ranks() const;
-  /// Another member has told that this worker is gone (it was silent for too long): it goes on, but those who
-  /// think so no longer listen.
+  /// Another member has told that this worker is gone, or that it left (it was silent for too long): it goes
+  /// on, but those who think so no longer listen.
   bool declared_gone() const;
   std::uint64_t epoch() const;  ///< 1 + number of members gone
   /// The same on all workers that agree on which incarnations are gone. A member that left counts as before:
@@ -83,7 +86,7 @@ class Members {
   std::uint64_t total_samples() const;
   std::uint64_t total_steps() const;
   bool all_live_at_least(Phase phase) const;
-  /// Seconds since `rank` was last heard of directly (or since the first call with a time; 0 before).
+  /// Seconds since the last sign of life of `rank` (or since the first call with a time; 0 before).
   double silence(double now, int rank) const;
 
  private:

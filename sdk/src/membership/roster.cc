@@ -80,7 +80,11 @@ std::string Incarnation::text() const {
 }
 
 std::string describe(const Entry& entry) {
-  return fmt::format("rank {} (pid {} on {})", entry.rank, entry.pid, entry.host.empty() ? "?" : entry.host);
+  // It comes from outside: no host name is longer, and the text goes into answers that have a limit.
+  constexpr std::size_t kLongestHost = 255;
+  const std::string_view host =
+      entry.host.empty() ? "?" : std::string_view(entry.host).substr(0, kLongestHost);
+  return fmt::format("rank {} (pid {} on {})", entry.rank, entry.pid, host);
 }
 
 void require_compatible(const Entry& first, const Entry& second) {

@@ -11,6 +11,7 @@ namespace duet::transport {
 namespace {
 
 constexpr std::size_t kLargestAddress = 512;
+constexpr std::size_t kLargestTicket = 256;
 constexpr std::uint32_t kBatch = 64;
 
 std::vector<duet_setting> to_c(const Settings& settings) {
@@ -123,7 +124,8 @@ Context::~Context() {
 }
 
 std::unique_ptr<Connection> Context::open(bool accept, const std::string& peer, std::uint64_t session,
-                                          const std::string& address, std::uint64_t deadline_ns) {
+                                          const std::string& address, std::uint64_t deadline_ns,
+                                          const std::string& ticket) {
   const duet_connect_request request{.struct_size = sizeof(request),
                                      .reserved = 0,
                                      .session = session,
@@ -131,8 +133,8 @@ std::unique_ptr<Connection> Context::open(bool accept, const std::string& peer, 
                                      .address_bytes = accept ? 0 : address.size(),
                                      .deadline_ns = deadline_ns,
                                      .peer = peer.c_str(),
-                                     .ticket = nullptr,
-                                     .ticket_bytes = 0};
+                                     .ticket = ticket.empty() ? nullptr : ticket.data(),
+                                     .ticket_bytes = ticket.size()};
   duet_connection* made = nullptr;
   duet_error error{};
   const duet_transport& table = transport_->table();
@@ -147,13 +149,30 @@ std::unique_ptr<Connection> Context::open(bool accept, const std::string& peer, 
 }
 
 std::unique_ptr<Connection> Context::connect(const std::string& peer, std::uint64_t session,
-                                             const std::string& address, std::uint64_t deadline_ns) {
-  return open(false, peer, session, address, deadline_ns);
+                                             const std::string& address, std::uint64_t deadline_ns,
+                                             const std::string& ticket) {
+  return open(false, peer, session, address, deadline_ns, ticket);
 }
 
 std::unique_ptr<Connection> Context::accept(const std::string& peer, std::uint64_t session,
-                                            std::uint64_t deadline_ns) {
-  return open(true, peer, session, {}, deadline_ns);
+                                            std::uint64_t deadline_ns, const std::string& ticket) {
+  return open(true, peer, session, {}, deadline_ns, ticket);
+}
+
+std::string Context::make_ticket(std::uint64_t session) {
+  std::array<char, kLargestTicket> ticket;
+  std::uint64_t bytes = ticket.size();
+  duet_error error{};
+  const duet_status status =
+      transport_->table().make_ticket(context_, session, ticket.data(), &bytes, &error);
+  if (status == DUET_OK && bytes > 0 && bytes <= ticket.size()) return {ticket.data(), bytes};
+  if (status == DUET_OK) {
+    throw TransportError(fmt::format("transport \"{}\" gave a ticket of {} bytes (1 to {} are allowed)",
+                                     transport_->name(), bytes, ticket.size()));
+  }
+  error.status = status;
+  throw TransportError(fmt::format("transport \"{}\" gives no ticket for a new connection: {}",
+                                   transport_->name(), describe(error)));
 }
 
 std::size_t Context::poll(std::uint64_t timeout_ns) {

@@ -72,10 +72,18 @@ class Context {
   std::string transport_name() const { return transport_->name(); }
 
   /// Return at once. When the transport refuses, the connection is there, and has failed.
+  /// ticket: what the accepting side's make_ticket() gave for this session, where needs_tickets().
   std::unique_ptr<Connection> connect(const std::string& peer, std::uint64_t session,
-                                      const std::string& address, std::uint64_t deadline_ns);
+                                      const std::string& address, std::uint64_t deadline_ns,
+                                      const std::string& ticket = {});
   std::unique_ptr<Connection> accept(const std::string& peer, std::uint64_t session,
-                                     std::uint64_t deadline_ns);
+                                     std::uint64_t deadline_ns, const std::string& ticket = {});
+
+  /// Whether the accepting side has to tell the connecting one a ticket before either opens the connection.
+  bool needs_tickets() const { return transport_->table().make_ticket != nullptr; }
+  /// On the side that will accept(), once for a session. At most 256 bytes. Throws TransportError when the
+  /// transport gives none.
+  std::string make_ticket(std::uint64_t session);
 
   /// Progress; runs the callbacks of all operations that completed. Sleeps for at most timeout_ns. Returns
   /// how many completed. Throws TransportError when the context is broken. A callback's exception passes
@@ -93,7 +101,8 @@ class Context {
   friend class Connection;
   struct Operations;
   std::unique_ptr<Connection> open(bool accept, const std::string& peer, std::uint64_t session,
-                                   const std::string& address, std::uint64_t deadline_ns);
+                                   const std::string& address, std::uint64_t deadline_ns,
+                                   const std::string& ticket);
   std::shared_ptr<const Transport> transport_;
   duet_context* context_ = nullptr;
   std::string address_;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <exception>
 #include <functional>
 #include <future>
 #include <map>
@@ -65,7 +66,15 @@ class Communication {
   int live_members() const { return live_members_.load(std::memory_order_relaxed); }
 
  private:
-  using Request = std::function<void(double now)>;
+  /// What the trainer asks for, with the promise of an answer: one of the two is called, once, by the thread.
+  struct Request {
+    std::function<void(double now)> run;
+    std::function<void(std::exception_ptr)> fail;
+  };
+  /// begin(now, promise) is called in the thread and keeps the promise, or sees to it. Throws Error from
+  /// within the observer: the thread cannot wait for itself.
+  template <typename Result, typename Begin>
+  std::future<Result> post(Begin begin);
   void post(Request request);
   void run();
   void loop();
@@ -106,9 +115,10 @@ class Communication {
   std::uint64_t tree_version_ = 0;
   std::atomic<int> live_members_{0};
 
-  std::mutex mutex_;  ///< guards requests_, stopping_ and failure_
+  std::mutex mutex_;  ///< guards requests_, stopping_, ended_ and failure_
   std::vector<Request> requests_;
   bool stopping_ = false;
+  bool ended_ = false;  ///< nobody looks at requests_ any more; failure_ says why
   std::string failure_;
 
   std::thread thread_;

@@ -34,10 +34,13 @@ std::string shared_options(const Options& options, const Topology& topology) {
   for (const auto& edge : topology.edges())
     edges += fmt::format("{} {} {}\n", edge.a, edge.b, edge.rate);
   return fmt::format(
-      "algorithm {}\ngraph {} ({:016x})\nwire {}\nblock_bytes {}\ntelemetry_interval {}\nseed {}\n",
+      "algorithm {}\ngraph {} ({:016x})\nwire {}\nblock_bytes {}\nblocks_in_flight {}\ntelemetry_interval "
+      "{}\n"
+      "seed {}\nheartbeat_interval {}\ngone_after {}\nfinish_timeout {}\naverage_timeout {}\n",
       options.algorithm, topology.name(), XXH3_64bits(edges.data(), edges.size()),
-      options.wire == DType::kFloat32 ? "float32" : "bfloat16", options.block_bytes,
-      options.telemetry_interval, options.seed);
+      options.wire == DType::kFloat32 ? "float32" : "bfloat16", options.block_bytes, options.blocks_in_flight,
+      options.telemetry_interval, options.seed, options.heartbeat_interval, options.gone_after,
+      options.finish_timeout, options.average_timeout);
 }
 
 std::string host_name() {

@@ -40,7 +40,7 @@ class Liveness {
   double next_deadline() const;
   /// Answers a member that was given up for gone and still talks, now and then, so that it knows.
   void tell_gone(double now, int rank);
-  /// One last heartbeat to all neighbours, now.
+  /// This worker leaves: one last heartbeat to all neighbours, now.
   void say_goodbye(double now);
 
   /// Ranks found gone, and ranks that left, since the last call.

@@ -71,12 +71,11 @@ void MeetingDriver::on_message(double now, int from, const control::Pair& pair) 
   if (!edges_.contains(from)) return;  // no neighbour of ours
   if (pair.message.kind == pairing::MessageKind::kOffer) offered_[from] = {pair.session, pair.message.token};
   if (pair.message.kind == pairing::MessageKind::kAccept)
-    agreed_[from] = {pair.message.meeting, pair.session};
+    agreed_[from] = {pair.message.meeting, pair.session, pair.ticket};
   if (pair.message.kind == pairing::MessageKind::kWithdrawn && meeting_ != nullptr && from == partner_ &&
       pair.message.meeting == meeting_id_) {
     // Its start came too late over there: nobody would ever answer.
-    meeting_->abort("the peer had let go of it before it began");
-    if (meeting_->advance(now)) end(now);
+    break_off(now, "the peer had let go of it before it began");
   }
   pairing_.on_message(now, from, pair.message);
   act(now);
@@ -86,12 +85,20 @@ void MeetingDriver::on_gone(double now, int peer) {
   if (!edges_.contains(peer)) return;
   gone_.insert(peer);
   if (meeting_ != nullptr && partner_ == peer) {
-    // It may have to wait for the gate to mix what it did not reach; end() does the rest.
-    meeting_->abort("the peer is gone");
-    if (meeting_->advance(now)) end(now);
+    break_off(now, "the peer is gone");
     return;
   }
   forget(now, peer);
+}
+
+void MeetingDriver::break_off(double now, const std::string& why) {
+  // First what has arrived already: it may be all of it, and what the peer has sent it has applied, too.
+  if (!meeting_->advance(now)) {
+    meeting_->abort(why);
+    // It may have to wait for the gate to mix what it did not reach; advance() does the rest then.
+    if (!meeting_->advance(now)) return;
+  }
+  end(now);
 }
 
 void MeetingDriver::forget(double now, int peer) {
@@ -142,7 +149,7 @@ void MeetingDriver::act(double now) {
       continue;
     }
     const auto& send = std::get<pairing::Send>(action);
-    control::Pair pair{send.message, 0};
+    control::Pair pair{send.message, 0, {}};
     if (send.message.kind == pairing::MessageKind::kOffer) {
       pair.session = links_.held(send.peer);
       // The accept will name the session; until then none is agreed.
@@ -150,18 +157,19 @@ void MeetingDriver::act(double now) {
     } else if (send.message.kind == pairing::MessageKind::kAccept) {
       const Offered offer = offered_[send.peer];
       pair.session = links_.choose(send.peer, offer.session, offer.token);
-      agreed_[send.peer] = {send.message.meeting, pair.session};
+      pair.ticket = links_.ticket(send.peer, pair.session);
+      agreed_[send.peer] = {send.message.meeting, pair.session, pair.ticket};
     }
     postbox_.send(send.peer, pair);
   }
 }
 
 void MeetingDriver::begin(double now, const pairing::Begin& begin) {
-  const Agreed agreed = agreed_[begin.peer];
+  const Agreed& agreed = agreed_[begin.peer];
   const std::uint64_t session =
       agreed.meeting == begin.meeting && agreed.session != 0 ? agreed.session : begin.token;
   const auto deadline = transport::now_ns() + static_cast<std::uint64_t>(options_.connect_timeout * 1e9);
-  transport::Connection& connection = links_.use(begin.peer, session, begin.offerer, deadline);
+  transport::Connection& connection = links_.use(begin.peer, session, begin.offerer, deadline, agreed.ticket);
 
   exchange::MeetingPlan plan;
   plan.meeting = begin.meeting;
@@ -205,17 +213,24 @@ void MeetingDriver::end(double now) {
 }
 
 void MeetingDriver::observe(const MeetingEvent& event) {
-  // The embedder's code: whatever it throws must not end communication.
+  // The embedder's code: whatever it throws must not end communication, and it may replace itself.
+  const auto running = std::exchange(observer_, nullptr);
+  observer_replaced_ = false;
+  std::string problem;
   try {
-    observer_(event);
+    running(event);
+    if (!observer_replaced_) observer_ = running;
+    return;
   } catch (const std::exception& error) {
-    support::error("rank {}: the observer of meetings failed and is dropped: {}", options_.rank,
-                   error.what());
-    observer_ = nullptr;
+    problem = std::string(": ") + error.what();
   } catch (...) {
-    support::error("rank {}: the observer of meetings failed and is dropped", options_.rank);
-    observer_ = nullptr;
   }
+  support::error("rank {}: the observer of meetings failed and is dropped{}", options_.rank, problem);
+}
+
+void MeetingDriver::set_observer(std::function<void(const MeetingEvent&)> observer) {
+  observer_ = std::move(observer);
+  observer_replaced_ = true;
 }
 
 void MeetingDriver::publish(double now) {

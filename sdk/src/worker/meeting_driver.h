@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <string>
 #include <vector>
 
 #include "control/messages.h"
@@ -35,7 +36,8 @@ class MeetingDriver {
   void open(double now);
   void on_message(double now, int from, const control::Pair& pair);
   void on_gone(double now, int peer);
-  void set_observer(std::function<void(const MeetingEvent&)> observer) { observer_ = std::move(observer); }
+  /// Also from within the observer.
+  void set_observer(std::function<void(const MeetingEvent&)> observer);
   void finish(double now);
   void stop(double now);
 
@@ -52,6 +54,7 @@ class MeetingDriver {
   void act(double now);
   void begin(double now, const pairing::Begin& begin);
   void end(double now);
+  void break_off(double now, const std::string& why);
   void forget(double now, int peer);
   void observe(const MeetingEvent& event);
 
@@ -64,10 +67,11 @@ class MeetingDriver {
   pairing::Pairing pairing_;
   DataLinks links_;
   std::shared_ptr<exchange::Staging> staging_;
-  /// What both sides agreed upon for the meeting that may come next with a peer: (meeting, session).
+  /// What both sides agreed upon for the meeting that may come next with a peer.
   struct Agreed {
     std::uint64_t meeting = 0;
     std::uint64_t session = 0;
+    std::string ticket;  ///< of a new session, where the transport asks for one
   };
   std::map<int, Agreed> agreed_;
   /// Offers heard and not yet answered: the session that the offerer holds, and the meeting's token.
@@ -91,6 +95,7 @@ class MeetingDriver {
   double last_publish_ = 0.0;
   std::map<int, EdgeStatistics> edges_;
   std::function<void(const MeetingEvent&)> observer_;
+  bool observer_replaced_ = false;  ///< while it ran
 };
 
 }  // namespace duet::worker

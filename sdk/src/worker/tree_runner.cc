@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "control/messages.h"
+#include "duet/error.h"
 #include "support/log.h"
 
 namespace duet::worker {
@@ -26,13 +27,14 @@ constexpr std::uint64_t kOnlyPass = 1;
 
 TreeRunner::TreeRunner(exchange::Replica& replica, transport::Context& context,
                        const membership::Roster& roster, const Topology& topology, const Options& options,
-                       Liveness& liveness)
+                       Liveness& liveness, Postbox& postbox)
     : replica_(replica),
       context_(context),
       roster_(roster),
       topology_(topology),
       options_(options),
-      liveness_(liveness) {}
+      liveness_(liveness),
+      postbox_(postbox) {}
 
 TreeRunner::~TreeRunner() = default;
 
@@ -96,7 +98,7 @@ bool TreeRunner::outdated() const {
 // ---- connections
 // --------------------------------------------------------------------------------------------------------
 
-void TreeRunner::open_links() {
+void TreeRunner::open_links(double now) {
   const auto tree = membership::make_tree(topology_, participants_, options_.rank);
   const auto& self = roster_.entries[static_cast<std::size_t>(options_.rank)];
   const std::uint64_t run = control::run_hash(roster_.run_id);
@@ -112,22 +114,63 @@ void TreeRunner::open_links() {
     return XXH3_64bits(words.data(), sizeof words) | 1;  // never 0
   };
   const auto deadline = transport::now_ns() + static_cast<std::uint64_t>(request_.timeout * 1e9);
+  const bool needs_tickets = context_.needs_tickets();
+  parent_rank_ = tree.parent;
   if (tree.parent >= 0) {
-    const auto& parent = roster_.entries[static_cast<std::size_t>(tree.parent)];
-    parent_ = context_.connect(fmt::format("rank {}", tree.parent), session(parent, self),
-                               parent.transport_address, deadline);
+    parent_session_ = session(roster_.entries[static_cast<std::size_t>(tree.parent)], self);
+    if (needs_tickets) {
+      tickets_.await(now, tree.parent, parent_session_, now + request_.timeout);
+    } else {
+      connect_to_parent({});
+    }
   }
   for (const int rank : tree.children) {
-    const auto& child = roster_.entries[static_cast<std::size_t>(rank)];
-    children_.push_back(context_.accept(fmt::format("rank {}", rank), session(self, child), deadline));
+    const std::uint64_t named = session(self, roster_.entries[static_cast<std::size_t>(rank)]);
+    std::string ticket;
+    if (needs_tickets) {
+      try {
+        ticket = context_.make_ticket(named);
+        tickets_.issue(rank, named, ticket);
+      } catch (const TransportError& error) {
+        // The accept below is refused without it, and the pass fails with that reason.
+        support::warning("rank {}: no ticket for rank {}: {}", options_.rank, rank, error.what());
+      }
+    }
+    children_.push_back(context_.accept(fmt::format("rank {}", rank), named, deadline, ticket));
   }
+  send_tickets();
   linked_ = true;
   levelled_ = false;
+}
+
+void TreeRunner::connect_to_parent(const std::string& ticket) {
+  const auto& parent = roster_.entries[static_cast<std::size_t>(parent_rank_)];
+  const auto deadline = transport::now_ns() + static_cast<std::uint64_t>(request_.timeout * 1e9);
+  parent_ = context_.connect(fmt::format("rank {}", parent_rank_), parent_session_, parent.transport_address,
+                             deadline, ticket);
+}
+
+void TreeRunner::send_tickets() {
+  for (auto& outgoing : tickets_.take_outgoing())
+    postbox_.send(outgoing.to, std::move(outgoing.body));
+}
+
+void TreeRunner::on_ticket_request(int from, const control::TicketRequest& request) {
+  tickets_.on_request(from, request);
+  send_tickets();
+}
+
+void TreeRunner::on_ticket(double now, int from, const control::Ticket& ticket) {
+  const auto awaited = tickets_.on_ticket(from, ticket);
+  if (!awaited) return;
+  connect_to_parent(*awaited);
+  if (state_ == State::kRunning) begin_over_links(now);
 }
 
 void TreeRunner::close_links() {
   level_.reset();
   pass_.reset();
+  tickets_.reset();
   parent_.reset();
   children_.clear();
   linked_ = false;
@@ -185,9 +228,13 @@ void TreeRunner::begin(double now) {
     // Everyone is to see which attempt this is, also a member that saw an earlier one end well.
     liveness_.set_attempt(key_.attempt);
     if (step) report_lost_results();
-    open_links();
+    open_links(now);
   }
-  if (step && !levelled_) {
+  if (!tickets_.awaiting()) begin_over_links(now);
+}
+
+void TreeRunner::begin_over_links(double now) {
+  if (request_.purpose == TreePurpose::kStep && !levelled_) {
     level_ = std::make_unique<exchange::TreeLevel>(links(), steps_completed_ + 1, request_.timeout, now);
   } else if (!serves_) {
     start_pass(number_, request_.has_result, now);
@@ -244,6 +291,13 @@ TreeRunner::State TreeRunner::advance(double now) {
 }
 
 void TreeRunner::turn(double now) {
+  tickets_.advance(now);
+  send_tickets();
+  if (tickets_.given_up(now)) {
+    pass_failed(now, fmt::format("rank {} sent no ticket for its connection within {:g} s", tickets_.parent(),
+                                 request_.timeout));
+    return;
+  }
   if (level_ != nullptr) {
     if (!level_->advance(now)) return;
     if (!level_->complete()) return pass_failed(now, std::string(level_->error()));
@@ -323,6 +377,7 @@ void TreeRunner::pass_failed(double now, const std::string& why) {
 
 double TreeRunner::next_deadline(double now) const {
   if (state_ != State::kRunning) return kNever;
+  if (tickets_.awaiting()) return std::min(request_.deadline, tickets_.next_deadline());
   return std::min(request_.deadline, nothing_under_way() ? retry_at_ : now + 0.1);
 }
 

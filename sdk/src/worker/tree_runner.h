@@ -14,6 +14,8 @@
 #include "membership/roster.h"
 #include "transport/transport.h"
 #include "worker/liveness.h"
+#include "worker/postbox.h"
+#include "worker/ticket_desk.h"
 
 namespace duet::worker {
 
@@ -27,11 +29,12 @@ enum class TreePurpose : std::uint8_t { kStart = 1, kStep = 2, kFinal = 3 };
 /// death or a broken connection can leave some with the result of average s and others without): whoever has
 /// it gives it to the others, to the bit, before anyone goes on (docs/decisions/0008).
 ///
-/// Communication thread only.
+/// Over a transport that asks for tickets, a child begins when its parent's ticket has come. Communication
+/// thread only.
 class TreeRunner {
  public:
   TreeRunner(exchange::Replica& replica, transport::Context& context, const membership::Roster& roster,
-             const Topology& topology, const Options& options, Liveness& liveness);
+             const Topology& topology, const Options& options, Liveness& liveness, Postbox& postbox);
   ~TreeRunner();
 
   struct Request {
@@ -44,6 +47,8 @@ class TreeRunner {
     double deadline = 0.0;    ///< for all attempts together, absolute
   };
   void start(const Request& request, double now);
+  void on_ticket_request(int from, const control::TicketRequest& request);
+  void on_ticket(double now, int from, const control::Ticket& ticket);
   /// Makes no average of its own any more, but until cancel() or the next start() gives the result of its last
   /// step's to whoever has missed it. Stays kRunning.
   void serve_last_step(double timeout, double now);
@@ -81,7 +86,11 @@ class TreeRunner {
   Key key() const;
 
   void begin(double now);
-  void open_links();
+  /// The links are made: finds out how far everyone is, or begins the pass.
+  void begin_over_links(double now);
+  void open_links(double now);
+  void connect_to_parent(const std::string& ticket);
+  void send_tickets();
   void close_links();
   exchange::TreeLinks links() const;
   /// Goes on with whatever is under way, as far as it goes now.
@@ -91,7 +100,7 @@ class TreeRunner {
   void on_complete(double now);
   void pass_failed(double now, const std::string& why);
   void fail(const std::string& why);
-  bool nothing_under_way() const { return pass_ == nullptr && level_ == nullptr; }
+  bool nothing_under_way() const { return pass_ == nullptr && level_ == nullptr && !tickets_.awaiting(); }
   void report_lost_results() const;
 
   exchange::Replica& replica_;
@@ -100,6 +109,7 @@ class TreeRunner {
   const Topology& topology_;
   const Options& options_;
   Liveness& liveness_;
+  Postbox& postbox_;
 
   State state_ = State::kIdle;
   Request request_;
@@ -108,6 +118,9 @@ class TreeRunner {
   std::vector<int> participants_;
   bool linked_ = false;
   bool levelled_ = false;  ///< over the present links everyone makes the same averages from here on
+  int parent_rank_ = -1;
+  std::uint64_t parent_session_ = 0;
+  TicketDesk tickets_;  ///< of the present links
   std::unique_ptr<transport::Connection> parent_;
   std::vector<std::unique_ptr<transport::Connection>> children_;
   std::unique_ptr<exchange::TreeLevel> level_;

@@ -37,18 +37,32 @@ Topology topology_for(const Options& options) {
 /// Holds the trainer's side of the gate, and measures how long it took to get in.
 class TrainerInside {
  public:
-  TrainerInside(exchange::Gate& gate, std::atomic<double>& waited) : gate_(gate) {
+  /// inside: whether the trainer is in there already, from a call further up. Throws Error then: it would
+  /// wait for itself.
+  TrainerInside(exchange::Gate& gate, bool& inside, std::atomic<double>& waited)
+      : gate_(gate), inside_(inside) {
+    if (inside_) {
+      throw Error(
+          "step(), edit() and sketch() may not be called from within the function that was handed to step() "
+          "or "
+          "edit(): call them one after the other");
+    }
     const auto before = std::chrono::steady_clock::now();
     gate_.enter_trainer();
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - before;
     waited.store(waited.load(std::memory_order_relaxed) + took.count(), std::memory_order_relaxed);
+    inside_ = true;
   }
-  ~TrainerInside() { gate_.leave_trainer(); }
+  ~TrainerInside() {
+    inside_ = false;
+    gate_.leave_trainer();
+  }
   TrainerInside(const TrainerInside&) = delete;
   TrainerInside& operator=(const TrainerInside&) = delete;
 
  private:
   exchange::Gate& gate_;
+  bool& inside_;
 };
 
 }  // namespace
@@ -92,6 +106,14 @@ class Worker::Impl : public StepContext {
     if (vote > 0.0F) agreed_to_stop.store(true);
   }
 
+  TrainerInside enter() {
+    if (communication != nullptr && communication->is_this_thread()) {
+      throw Error(
+          "step() and edit() are for the trainer's thread; the observer of meetings may not call them");
+    }
+    return {replica->gate(), inside, shared.gate_seconds};
+  }
+
   static Topology make_topology(Options& options) {
     options.validate();
     return topology_for(options);
@@ -117,6 +139,7 @@ class Worker::Impl : public StepContext {
   float vote = 0.0F;
   std::atomic<bool> agreed_to_stop{false};
   bool finished = false;
+  bool inside = false;  ///< the trainer is in the gate; its thread alone looks at this
   /// Last: its thread uses all of the above.
   std::unique_ptr<worker::Communication> communication;
 };
@@ -131,7 +154,7 @@ void Worker::step(const std::function<void()>& update, std::uint64_t samples) {
   if (impl.finished)
     throw Error("Worker::step() after finish(): this worker has left the run; make a new one");
   {
-    const TrainerInside inside(impl.replica->gate(), impl.shared.gate_seconds);
+    const TrainerInside inside = impl.enter();
     impl.replica->deliver();
     update();
   }
@@ -143,7 +166,7 @@ void Worker::step(const std::function<void()>& update, std::uint64_t samples) {
 }
 
 void Worker::edit(const std::function<void()>& change) {
-  const TrainerInside inside(impl_->replica->gate(), impl_->shared.gate_seconds);
+  const TrainerInside inside = impl_->enter();
   impl_->replica->deliver();
   change();
 }
@@ -154,6 +177,9 @@ bool Worker::done() const {
   const auto own = impl.shared.samples.load(std::memory_order_relaxed);
   if (impl.communication == nullptr) return own >= impl.options.sample_goal;
   if (impl.step_algorithm != nullptr) return impl.agreed_to_stop.load();
+  // Nobody tells any more how far the others are: as far as this one, most likely.
+  if (impl.shared.failed.load())
+    return own * static_cast<std::uint64_t>(impl.options.world_size) >= impl.options.sample_goal;
   return std::max(own, impl.shared.run_samples.load(std::memory_order_relaxed)) >= impl.options.sample_goal;
 }
 
@@ -193,7 +219,7 @@ std::vector<double> Worker::sketch() {
   if (impl.communication != nullptr && impl.communication->is_this_thread())
     return impl.communication->sketch();
   telemetry::Sketcher sketcher(worker::sketch_seed(impl.options));
-  const TrainerInside inside(impl.replica->gate(), impl.shared.gate_seconds);
+  const TrainerInside inside = impl.enter();
   for (std::size_t i = 0; i < impl.replica->parameter_block_count(); ++i)
     worker::sketch_block(impl.replica->block(i), sketcher);
   return sketcher.values();
@@ -215,7 +241,7 @@ RunStatus Worker::status() const {
                       : std::numeric_limits<double>::quiet_NaN();
   }
   // Between two ticks at least what is known here for certain.
-  status.steps = std::max(status.steps, own_steps);
+  status.steps = std::max({status.steps, own_steps, impl.shared.run_steps.load(std::memory_order_relaxed)});
   status.samples =
       std::max({status.samples, own_samples, impl.shared.run_samples.load(std::memory_order_relaxed)});
   return status;

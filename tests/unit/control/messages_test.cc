@@ -94,7 +94,8 @@ TEST(Messages, AnotherVersionIsRefusedWithBothNumbers) {
 
 TEST(Messages, ValuesOutOfRangeAreRefused) {
   const std::uint64_t meeting = 0xa1a2a3a4a5a6a7a8;
-  Message pair{{}, Pair{{pairing::MessageKind::kDecline, meeting, 1, pairing::DeclineReason::kJustMet}, 2}};
+  Message pair{{},
+               Pair{{pairing::MessageKind::kDecline, meeting, 1, pairing::DeclineReason::kJustMet}, 2, {}}};
   for (int kind = 0; kind < 256; ++kind) {
     std::get<Pair>(pair.body).message.kind = static_cast<pairing::MessageKind>(kind);
     EXPECT_EQ(decode(encode(pair)).has_value(), kind <= static_cast<int>(pairing::MessageKind::kDone))
@@ -125,8 +126,32 @@ TEST(Messages, WhatIsTooLongIsNotEncoded) {
   EXPECT_THROW(encode({{}, join}), std::length_error);
   EXPECT_THROW(encode({{}, Part{1, std::string(kLargestText + 1, 't')}}), std::length_error);
   EXPECT_THROW(encode({{}, TickUp{{.sketch = std::vector<double>(kLargestSketch + 1)}}}), std::length_error);
+  EXPECT_THROW(encode({{}, Pair{{}, 1, std::string(kLargestTicket + 1, 't')}}), std::length_error);
+  EXPECT_THROW(encode({{}, Ticket{1, std::string(kLargestTicket + 1, 't')}}), std::length_error);
   const Message largest{{}, Part{1, std::string(kLargestText, 't')}};
   EXPECT_EQ(decode(encode(largest)), largest);
+}
+
+TEST(Messages, ARefusalThatQuotesTooMuchIsCutShort) {
+  const auto refused = decode(encode({{}, JoinRefused{std::string(2 * kLargestLabel, 'r'), false}}));
+  ASSERT_TRUE(refused.has_value());
+  EXPECT_EQ(std::get<JoinRefused>(refused->body).reason.size(), kLargestLabel);
+}
+
+TEST(Messages, ATicketThatIsTooLongIsRefused) {
+  const std::vector<std::uint8_t> ticket(kLargestTicket + 1, 't');
+  const wire::Id id{1, 1};
+  for (const bool accept : {true, false}) {
+    flatbuffers::FlatBufferBuilder builder;
+    const auto bytes = builder.CreateVector(ticket);
+    const auto body = accept ? wire::CreatePair(builder, 1, 0, 2, 3, 4, bytes).Union()
+                             : wire::CreateTicket(builder, 5, bytes).Union();
+    wire::FinishEnvelopeBuffer(builder,
+                               wire::CreateEnvelope(builder, 2, 0, 0, 0, &id, &id,
+                                                    accept ? wire::Body::Pair : wire::Body::Ticket, body));
+    EXPECT_THAT(refusal({reinterpret_cast<const char*>(builder.GetBufferPointer()), builder.GetSize()}),
+                HasSubstr("ticket"));
+  }
 }
 
 TEST(Messages, ALengthThatLiesIsRefused) {

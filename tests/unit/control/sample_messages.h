@@ -58,11 +58,14 @@ inline std::vector<Message> sample_messages() {
       {header, JoinRefused{"rank 3 trains another model", true}},
       {header, Joined{"run-7", {sample_entry(0, 3), sample_entry(1, 3), sample_entry(2, 3)}}},
       {header, heartbeat},
-      {header, Pair{{pairing::MessageKind::kDecline, 77, 78, pairing::DeclineReason::kJustMet}, 79}},
+      {header, Pair{{pairing::MessageKind::kDecline, 77, 78, pairing::DeclineReason::kJustMet}, 79, {}}},
+      {header, Pair{{pairing::MessageKind::kAccept, 80}, 81, std::string(kLargestTicket, '\0')}},
       {header, TickUp{sums}},
       {header, TickDown{sums}},
       {header, Part{9, std::string("text with \0 inside", 18)}},
       {header, PartReceived{9}},
+      {header, TicketRequest{82}},
+      {header, Ticket{83, std::string("ticket with \0 inside", 20)}},
   };
 }
 

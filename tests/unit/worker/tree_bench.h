@@ -60,7 +60,7 @@ struct Member {
     roster = all;
     postbox.emplace(idle_channel(), roster, options.rank);
     liveness.emplace(roster, topology, options, *postbox, shared, now);
-    runner.emplace(*replica, *context, roster, topology, options, *liveness);
+    runner.emplace(*replica, *context, roster, topology, options, *liveness, *postbox);
     finisher.emplace(options, *liveness, nullptr, *runner);
   }
   void die() {
