@@ -167,7 +167,7 @@ TEST_P(TreesIn, EndWithOneResultForAll) {
           links.children.push_back(child.get());
         TreePlan plan;
         plan.operation = TreeOperation::kFinalAverage;
-        plan.attempt = attempt;
+        plan.number = attempt;
         plan.has_result = has[i];
         plan.rank = static_cast<int>(i);
         plan.world_size = kMembers;

@@ -3,8 +3,8 @@
 #include <cstddef>
 #include <vector>
 
-/// Sets of ranks as they travel behind a final average: bit r % 8 of byte r / 8 stands for rank r. Functions over
-/// plain bytes, because they are read and written where the block lies.
+/// Sets of ranks as they travel behind a final average: bit r % 8 of byte r / 8 stands for rank r. Functions
+/// over plain bytes, because they are read and written where the block lies.
 namespace duet::exchange {
 
 /// Bytes of a set of ranks below world_size.

@@ -82,7 +82,8 @@ class TreeLevel::Impl : public std::enable_shared_from_this<TreeLevel::Impl> {
     std::array<std::byte, kBlockHeaderBytes + kPayload> bytes;
   };
   struct Link {
-    Link(transport::Connection& connection, bool parent) : up(connection, parent), down(connection, !parent) {}
+    Link(transport::Connection& connection, bool parent)
+        : up(connection, parent), down(connection, !parent) {}
     Lane up;
     Lane down;
     Block from;  // what comes from there
@@ -111,14 +112,16 @@ class TreeLevel::Impl : public std::enable_shared_from_this<TreeLevel::Impl> {
 
   void hear(Link& link, Lane& lane, BlockKind kind) {
     if (link.heard || !error_.empty()) return;
-    if (lane.posted() == 0) lane.post(shared_from_this(), link.from.bytes.data(), link.from.bytes.size(), backstop());
+    if (lane.posted() == 0)
+      lane.post(shared_from_this(), link.from.bytes.data(), link.from.bytes.size(), backstop());
     const Lane::Operation* operation = lane.ended();
     if (operation == nullptr) return;
     if (operation->status != DUET_OK) return fail_operation("receiving from", lane, operation->status);
     BlockHeader found;
     const std::string wrong =
         open_block(link.from.bytes.data(), operation->bytes, header(kind), kLevelToken, found);
-    if (!wrong.empty()) return fail(fmt::format("a block from {} was refused: {}", lane.connection().peer(), wrong));
+    if (!wrong.empty())
+      return fail(fmt::format("a block from {} was refused: {}", lane.connection().peer(), wrong));
     lane.finish();
     link.heard = true;
     const std::byte* const told = link.from.bytes.data() + kBlockHeaderBytes;

@@ -9,8 +9,8 @@
 namespace duet::exchange {
 
 /// Finds the smallest and the largest of the members' numbers: one small block up and one down every link,
-/// before the passes for which the members must have come equally far. A state machine like TreePass, with the
-/// same rules for its connections; once on a connection, before any pass.
+/// before the passes for which the members must have come equally far. A state machine like TreePass, with
+/// the same rules for its connections; once on a connection, before any pass.
 class TreeLevel {
  public:
   /// timeout: seconds until all must have taken part.

@@ -104,7 +104,7 @@ class TreePass::Impl : public std::enable_shared_from_this<TreePass::Impl> {
   };
 
   bool averages() const { return plan_.operation != TreeOperation::kBroadcast; }
-  std::uint64_t token() const { return kTreeToken ^ plan_.attempt; }
+  std::uint64_t token() const { return kTreeToken ^ plan_.number; }
   std::uint64_t wire_bytes(std::size_t k) const { return kBlockHeaderBytes + pieces_[k].payload; }
   std::uint64_t backstop() const {
     return transport::now_ns() + static_cast<std::uint64_t>(plan_.timeout * kBackstop * 1e9);
@@ -119,7 +119,7 @@ class TreePass::Impl : public std::enable_shared_from_this<TreePass::Impl> {
   BlockHeader header(BlockKind kind, std::size_t k) const {
     BlockHeader header;
     header.kind = kind;
-    header.exchange = plan_.attempt;
+    header.exchange = plan_.number;
     header.index = static_cast<std::uint32_t>(k);
     header.in_flight = PassMemory::kInFlight;
     header.blocks = static_cast<std::uint32_t>(blocks_);
@@ -135,9 +135,8 @@ class TreePass::Impl : public std::enable_shared_from_this<TreePass::Impl> {
   }
 
   void fail(const std::string& why) {
-    error_ =
-        fmt::format("{} over the members' tree (attempt {}) broke: {}",
-                    averages() ? "the average" : "the broadcast", plan_.attempt, why);
+    error_ = fmt::format("{} over the members' tree (pass {}) broke: {}",
+                         averages() ? "the average" : "the broadcast", plan_.number, why);
   }
 
   bool fail_operation(const char* what, const Lane& lane, duet_status status) {
@@ -195,9 +194,8 @@ class TreePass::Impl : public std::enable_shared_from_this<TreePass::Impl> {
     if (!all) return false;
     for (std::size_t c = 0; c < children_.size(); ++c) {
       Child& child = children_[c];
-      const std::string wrong =
-          open_block(memory_->from_child(c, added_), child.up.ended()->bytes,
-                     header(BlockKind::kTreeUp, added_), token(), child.found);
+      const std::string wrong = open_block(memory_->from_child(c, added_), child.up.ended()->bytes,
+                                           header(BlockKind::kTreeUp, added_), token(), child.found);
       if (!wrong.empty()) return refuse(child.up, wrong);
       if (added_ == 0) child.first = child.found;
       if (!agrees(child.up, child.first, child.found, from_child(c, added_), added_)) return false;
@@ -212,7 +210,8 @@ class TreePass::Impl : public std::enable_shared_from_this<TreePass::Impl> {
       return refuse(lane, "it does not count the same members as the blocks before it");
     }
     if (found.members < 1 || found.members > static_cast<std::uint32_t>(plan_.world_size)) {
-      return refuse(lane, fmt::format("it counts {} members of a run of {}", found.members, plan_.world_size));
+      return refuse(lane,
+                    fmt::format("it counts {} members of a run of {}", found.members, plan_.world_size));
     }
     if (pieces_[k].kind != Kind::kCounted) return true;
     const std::size_t listed = count_ranks(content, pieces_[k].payload);

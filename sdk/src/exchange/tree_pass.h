@@ -27,7 +27,7 @@ enum class TreeOperation {
 struct TreePlan {
   TreeOperation operation = TreeOperation::kAverage;
   /// Not 0, the same on all members, and never twice on the same connections.
-  std::uint64_t attempt = 1;
+  std::uint64_t number = 1;
   bool has_result = false;
   int rank = 0;
   int world_size = 1;     ///< no sum can count more
@@ -40,17 +40,17 @@ struct TreePlan {
 /// object's to write).
 ///
 /// A member that completed this average before, in an attempt that broke for others, says so (`has_result`):
-/// then the result that it keeps goes up in place of a sum, whoever passes it on drops the sums beside it, and
-/// it comes down to all: that result stands. Its own x stays as it is: with a synchronous algorithm it may be
-/// a step further. The result is written to a copy and becomes x only when it is complete: a broken pass
-/// changes nothing.
+/// then the result that it keeps goes up in place of a sum, whoever passes it on drops the sums beside it,
+/// and it comes down to all: that result stands. Its own x stays as it is: with a synchronous algorithm it
+/// may be a step further. The result is written to a copy and becomes x only when it is complete: a broken
+/// pass changes nothing.
 ///
-/// Every block carries the attempt and a checksum; one that does not match is refused, and so is one that
-/// counts nobody, or more workers than there are. After a complete pass the connections are in step and serve
-/// the next one; after a broken one, close them. Sums are float32, added in the tree's order: the result is the
-/// same to the bit on every worker and in every run of the same tree. Values that are not finite are averaged
-/// like any others (squared_distance() then tells). All calls from the communication thread; replica and
-/// connections must outlive the object.
+/// Every block carries the pass's number and a checksum; one that does not match is refused, and so is one
+/// that counts nobody, or more workers than there are. After a complete pass the connections are in step and
+/// serve the next one; after a broken one, close them. Sums are float32, added in the tree's order: the
+/// result is the same to the bit on every worker and in every run of the same tree. Values that are not
+/// finite are averaged like any others (squared_distance() then tells). All calls from the communication
+/// thread; replica and connections must outlive the object.
 class TreePass {
  public:
   /// Throws ConfigurationError when there is no memory for the copy.

@@ -18,8 +18,8 @@ using membership::Phase;
 
 constexpr int kExitLost = 3;
 
-/// A result is named by whom it counts: whoever has made one is among them, so no two of the same ranks can come
-/// about.
+/// A result is named by whom it counts: whoever has made one is among them, so no two of the same ranks can
+/// come about.
 std::uint64_t name_of_result(const std::vector<int>& averaged) {
   return XXH3_64bits(averaged.data(), averaged.size() * sizeof averaged[0]) | 1;  // never 0
 }
@@ -64,8 +64,8 @@ void Finisher::advance(double now) {
       say_finished(now);
       [[fallthrough]];
     case Stage::kOthersTrain:
-      // Others that have begun to average had no more patience, and those who train must not keep us from joining
-      // them.
+      // Others that have begun to average had no more patience, and those who train must not keep us from
+      // joining them.
       if (!members.all_live_at_least(Phase::kFinished) && !others_average() && !given_up &&
           now < stage_deadline_) {
         return;
@@ -147,8 +147,8 @@ void Finisher::average(double now) {
 
 void Finisher::on_complete(double now) {
   if (!has_result_) note_result(runner_.counted(), runner_.squared_distance());
-  // One that gave up holds a result of its own, which it has nobody to pass on to: as a participant it would only
-  // be in the way of the others.
+  // One that gave up holds a result of its own, which it has nobody to pass on to: as a participant it would
+  // only be in the way of the others.
   if (alone_ || liveness_.members().declared_gone()) {
     conclude();
     return;

@@ -53,7 +53,7 @@ class Finisher {
   bool has_result_ = false;
   bool alone_ = false;  ///< nobody could be reached: the average is this worker's own position
   std::vector<int> averaged_;
-  std::uint64_t result_ = 0;  ///< MemberState::result
+  std::uint64_t result_ = 0;         ///< MemberState::result
   std::set<std::uint64_t> earlier_;  ///< results that others held before this worker began to average
   double stage_deadline_ = 0.0;
   double average_deadline_ = 0.0;

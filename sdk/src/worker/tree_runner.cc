@@ -53,8 +53,9 @@ TreeRunner::Part TreeRunner::part_of(int rank) const {
       return member.phase == Phase::kGone ? Part::kNoMore : Part::kTakesPart;
     case TreePurpose::kStep:
       if (member.phase < Phase::kFinished) return Part::kTakesPart;
-      // Who has finished makes no more steps. But it may have done so with this very average complete: then all
-      // of its part in it is on the way, and to drop it would mean another result than the one that it took along.
+      // Who has finished makes no more steps. But it may have done so with this very average complete: then
+      // all of its part in it is on the way, and to drop it would mean another result than the one that it
+      // took along.
       if (member.phase < Phase::kGone && member.passes >= number_ && linked_ &&
           key_.attempt == liveness_.highest_attempt() &&
           std::binary_search(participants_.begin(), participants_.end(), rank)) {
@@ -79,8 +80,8 @@ std::vector<int> TreeRunner::who() const {
 }
 
 TreeRunner::Key TreeRunner::key() const {
-  // Everyone's part and not only the participants: when one joins and dies, those who are left are whom they were
-  // before, but their connections must not be.
+  // Everyone's part and not only the participants: when one joins and dies, those who are left are whom they
+  // were before, but their connections must not be.
   std::vector<std::uint64_t> words;
   words.reserve(3 * roster_.entries.size());
   for (const auto& entry : roster_.entries) {
@@ -245,9 +246,10 @@ void TreeRunner::report_lost_results() const {
   for (const auto& entry : roster_.entries) {
     const auto& member = liveness_.members().of(entry.rank);
     if (member.phase >= Phase::kFinished && member.phase < Phase::kGone && member.passes > steps_completed_) {
-      support::warning("rank {}: rank {} has left with the average of step {}: the others make it once more, "
-                       "without it",
-                       options_.rank, entry.rank, steps_completed_ + 1);
+      support::warning(
+          "rank {}: rank {} has left with the average of step {}: the others make it once more, "
+          "without it",
+          options_.rank, entry.rank, steps_completed_ + 1);
     }
   }
 }
@@ -256,7 +258,7 @@ void TreeRunner::start_pass(std::uint64_t number, bool has_result, double now) {
   number_ = number;
   exchange::TreePlan plan;
   plan.operation = request_.operation;
-  plan.attempt = number;
+  plan.number = number;
   plan.has_result = has_result;
   plan.rank = options_.rank;
   plan.world_size = options_.world_size;
@@ -266,8 +268,8 @@ void TreeRunner::start_pass(std::uint64_t number, bool has_result, double now) {
 
 TreeRunner::State TreeRunner::advance(double now) {
   if (state_ != State::kRunning) return state_;
-  // A pass that can be completed is: also when somebody is missed meanwhile, its result is the one that others
-  // hold.
+  // A pass that can be completed is: also when somebody is missed meanwhile, its result is the one that
+  // others hold.
   turn(now);
   if (state_ != State::kRunning) return state_;
   if (outdated()) {
@@ -316,9 +318,10 @@ void TreeRunner::on_level(double now) {
   levelled_ = true;
   // Nobody completes an average before everybody has completed the one before it.
   if (largest - smallest > 1) {
-    return fail(fmt::format("the members are {} steps apart (at {} to {}), which they can never be by "
-                            "themselves: a worker was restarted or its steps were repeated",
-                            largest - smallest, smallest, largest));
+    return fail(
+        fmt::format("the members are {} steps apart (at {} to {}), which they can never be by "
+                    "themselves: a worker was restarted or its steps were repeated",
+                    largest - smallest, smallest, largest));
   }
   const std::uint64_t next = steps_completed_ + 1;
   if (smallest < next) {
@@ -366,8 +369,8 @@ void TreeRunner::pass_failed(double now, const std::string& why) {
     const Phase phase = liveness_.members().of(rank).phase;
     // Who already has the result waits only for us.
     if (rank != options_.rank && phase == Phase::kAveraged) retry_at_ = now + kShortRetry;
-    // Who finished with the average of this step complete will make no other attempt, and what it sent may be lost:
-    // nobody is to wait for that any more. Once: whoever sees the higher attempt joins it.
+    // Who finished with the average of this step complete will make no other attempt, and what it sent may be
+    // lost: nobody is to wait for that any more. Once: whoever sees the higher attempt joins it.
     if (request_.purpose == TreePurpose::kStep && phase >= Phase::kFinished && phase < Phase::kGone &&
         liveness_.highest_attempt() == key_.attempt) {
       liveness_.set_attempt(key_.attempt + 1);

@@ -49,8 +49,8 @@ class TreeRunner {
   void start(const Request& request, double now);
   void on_ticket_request(int from, const control::TicketRequest& request);
   void on_ticket(double now, int from, const control::Ticket& ticket);
-  /// Makes no average of its own any more, but until cancel() or the next start() gives the result of its last
-  /// step's to whoever has missed it. Stays kRunning.
+  /// Makes no average of its own any more, but until cancel() or the next start() gives the result of its
+  /// last step's to whoever has missed it. Stays kRunning.
   void serve_last_step(double timeout, double now);
   /// Gives up the pass under way.
   void cancel();
@@ -125,8 +125,8 @@ class TreeRunner {
   std::vector<std::unique_ptr<transport::Connection>> children_;
   std::unique_ptr<exchange::TreeLevel> level_;
   std::unique_ptr<exchange::TreePass> pass_;
-  std::uint64_t number_ = 0;    ///< of the pass under way
-  bool passes_on_ = false;      ///< in that pass this worker only gives what it has
+  std::uint64_t number_ = 0;  ///< of the pass under way
+  bool passes_on_ = false;    ///< in that pass this worker only gives what it has
   std::uint64_t steps_completed_ = 0;
   /// No pass under way: begin a new attempt then, unless the members change before.
   double retry_at_ = std::numeric_limits<double>::infinity();

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <deque>
 #include <memory>
 #include <numeric>
 #include <ostream>
@@ -14,201 +13,20 @@
 #include <thread>
 #include <vector>
 
-#include "exchange/block_header.h"
 #include "exchange/pass_memory.h"
-#include "unit/exchange/endpoints.h"
+#include "unit/exchange/forest.h"
 
 namespace duet::exchange {
 namespace {
 
+using test::expect_near;
+using test::Forest;
+using test::kTimeout;
+using test::make_tree;
+using test::positions;
 using test::Snapshot;
 using test::Worker;
-using ::testing::AnyOf;
 using ::testing::HasSubstr;
-
-constexpr double kTimeout = 20.0;
-constexpr std::uint64_t kTreeToken = 0x9E3779B97F4A7C15;  // tree_pass.cc's
-
-/// parent[i] of every worker; −1: the root.
-std::vector<int> make_tree(const std::string& shape, int size) {
-  std::vector<int> parent(static_cast<std::size_t>(size), -1);
-  for (int i = 1; i < size; ++i) {
-    auto& mine = parent[static_cast<std::size_t>(i)];
-    if (shape == "path") mine = i - 1;
-    if (shape == "star") mine = 0;
-    // Breadth first from 0, both ways round.
-    if (shape == "ring") mine = i <= size / 2 ? i - 1 : (i + 1) % size;
-  }
-  return parent;
-}
-
-/// Members of a tree with their connections, to be turned by one thread or by one each.
-class Forest {
- public:
-  Forest(const std::vector<int>& parent, std::size_t elements, std::size_t block_elements,
-         bool momentum = true)
-      : parent_(parent) {
-    for (std::size_t i = 0; i < parent.size(); ++i) {
-      workers.push_back(
-          std::make_unique<Worker>(std::vector<std::size_t>{elements - elements / 3, elements / 3}, momentum,
-                                   block_elements * sizeof(float), static_cast<unsigned>(i + 1)));
-      alive_.push_back(true);
-    }
-    link();
-  }
-
-  std::size_t size() const { return workers.size(); }
-
-  /// Fresh connections among those who are alive (the parent of an orphan becomes its grandparent, or so).
-  void link() {
-    up_.clear();
-    down_.clear();
-    up_.resize(size());
-    down_.resize(size());
-    for (std::size_t i = 0; i < size(); ++i) {
-      if (!alive_[i]) continue;
-      int above = parent_[i];
-      while (above >= 0 && !alive_[static_cast<std::size_t>(above)])
-        above = parent_[static_cast<std::size_t>(above)];
-      if (above < 0) {
-        // The lowest that lives is the root of whoever is left without one.
-        above = static_cast<int>(std::find(alive_.begin(), alive_.end(), true) - alive_.begin());
-        if (above == static_cast<int>(i)) continue;
-      }
-      auto [to_parent, to_child] = test::connect(*workers[i]->context, "worker " + std::to_string(i),
-                                                 *workers[static_cast<std::size_t>(above)]->context,
-                                                 "worker " + std::to_string(above));
-      up_[i] = std::move(to_parent);
-      down_[static_cast<std::size_t>(above)].push_back(std::move(to_child));
-    }
-  }
-
-  TreeLinks links(std::size_t i) const {
-    TreeLinks made;
-    made.parent = up_[i].get();
-    for (const auto& child : down_[i])
-      made.children.push_back(child.get());
-    return made;
-  }
-
-  std::unique_ptr<TreePass> pass(std::size_t i, TreeOperation operation, std::uint64_t attempt,
-                                 bool has_result = false, double timeout = kTimeout) {
-    TreePlan plan;
-    plan.operation = operation;
-    plan.attempt = attempt;
-    plan.has_result = has_result;
-    plan.rank = static_cast<int>(i);
-    plan.world_size = static_cast<int>(size());
-    plan.timeout = timeout;
-    return std::make_unique<TreePass>(*workers[i]->replica, links(i), plan, test::seconds());
-  }
-
-  std::vector<std::unique_ptr<TreePass>> passes(TreeOperation operation, std::uint64_t attempt,
-                                                const std::set<std::size_t>& have_result = {}) {
-    std::vector<std::unique_ptr<TreePass>> made;
-    for (std::size_t i = 0; i < size(); ++i) {
-      made.push_back(alive_[i] ? pass(i, operation, attempt, have_result.count(i) > 0) : nullptr);
-    }
-    return made;
-  }
-
-  /// Turns everybody once. True: all are over.
-  bool turn(const std::vector<std::unique_ptr<TreePass>>& passes) {
-    bool over = true;
-    for (std::size_t i = 0; i < size(); ++i) {
-      if (passes[i] == nullptr || !alive_[i]) continue;
-      workers[i]->context->poll(0);
-      if (passes[i]->advance(test::seconds())) {
-        // What a worker does with a broken pass.
-        if (!passes[i]->complete()) close(i);
-      } else {
-        over = false;
-      }
-    }
-    return over;
-  }
-
-  bool run(const std::vector<std::unique_ptr<TreePass>>& passes) {
-    for (const double end = test::seconds() + 60.0; test::seconds() < end;) {
-      if (turn(passes)) return true;
-    }
-    return false;
-  }
-
-  void close(std::size_t i) {
-    up_[i].reset();
-    down_[i].clear();
-  }
-  void kill(std::size_t i) {
-    alive_[i] = false;
-    close(i);
-    workers[i]->context->poll(0);
-  }
-  bool alive(std::size_t i) const { return alive_[i]; }
-
-  std::vector<double> mean_of_the_living() const {
-    std::vector<double> sum;
-    int members = 0;
-    for (std::size_t i = 0; i < size(); ++i) {
-      if (!alive_[i]) continue;
-      const auto mine = workers[i]->invariant();
-      sum.resize(mine.size());
-      for (std::size_t k = 0; k < sum.size(); ++k)
-        sum[k] += mine[k];
-      ++members;
-    }
-    for (double& value : sum)
-      value /= members;
-    return sum;
-  }
-
-  std::vector<double> mean_position() const {
-    std::vector<double> sum;
-    for (const auto& worker : workers) {
-      std::size_t k = 0;
-      worker->each([&](float x, float d, float) {
-        if (k == sum.size()) sum.push_back(0.0);
-        sum[k++] += (double{x} + double{d}) / static_cast<double>(size());
-      });
-    }
-    return sum;
-  }
-
-  /// Gives worker i the result of a final average that counts it alone: its own position.
-  void average_alone(std::size_t i) {
-    TreePlan plan;
-    plan.operation = TreeOperation::kFinalAverage;
-    plan.rank = static_cast<int>(i);
-    plan.world_size = static_cast<int>(size());
-    TreePass pass(*workers[i]->replica, {}, plan, test::seconds());
-    EXPECT_TRUE(pass.advance(test::seconds()));
-    EXPECT_TRUE(pass.complete()) << pass.error();
-  }
-
-  std::vector<std::unique_ptr<Worker>> workers;
-
- private:
-  std::vector<int> parent_;
-  std::vector<bool> alive_;
-  std::vector<std::unique_ptr<transport::Connection>> up_;
-  std::vector<std::vector<std::unique_ptr<transport::Connection>>> down_;
-};
-
-std::vector<float> positions(const Worker& worker) {
-  std::vector<float> x;
-  worker.each([&](float value, float d, float z) {
-    EXPECT_EQ(d, 0.0F);
-    EXPECT_EQ(z, 0.0F);
-    x.push_back(value);
-  });
-  return x;
-}
-
-void expect_near(const std::vector<float>& found, const std::vector<double>& expected) {
-  ASSERT_EQ(found.size(), expected.size());
-  for (std::size_t k = 0; k < found.size(); ++k)
-    ASSERT_NEAR(found[k], expected[k], 3e-6) << "element " << k;
-}
 
 struct Case {
   const char* shape;
@@ -237,8 +55,8 @@ TEST_P(TreePassOn, AveragesExactlyAndAlikeEverywhere) {
   }
 }
 
-/// The final consensus distance is about the positions x + d and their own mean. The result, the mean of x + d + ½z,
-/// is another point as soon as the mean of z is not 0, and by far another one here.
+/// The final consensus distance is about the positions x + d and their own mean. The result, the mean of x +
+/// d + ½z, is another point as soon as the mean of z is not 0, and by far another one here.
 TEST_P(TreePassOn, MeasuresEveryonesDistanceToTheMeanOfThePositions) {
   for (const bool momentum : {true, false}) {
     SCOPED_TRACE(momentum ? "with momentum" : "without");
@@ -348,14 +166,15 @@ TEST_P(TreePassOn, PassesAnEarlierResultOnWhoeverHasIt) {
       ASSERT_EQ(positions(*forest.workers[i]), result) << "worker " << i;
       EXPECT_EQ(passes[i]->members(), 1);
       ASSERT_EQ(passes[i]->counted().size(), 1U);
-      EXPECT_TRUE(have.contains(static_cast<std::size_t>(passes[i]->counted()[0]))) << "the list is the result's";
+      EXPECT_TRUE(have.contains(static_cast<std::size_t>(passes[i]->counted()[0])))
+          << "the list is the result's";
       EXPECT_EQ(passes[i]->squared_distance() > 0, !have.contains(i));
     }
   }
 }
 
-/// With a synchronous algorithm the holder of a result may have moved on from it: it gives away what it kept, and
-/// keeps what it has.
+/// With a synchronous algorithm the holder of a result may have moved on from it: it gives away what it kept,
+/// and keeps what it has.
 TEST_P(TreePassOn, PassesTheKeptResultOnWithoutTouchingItsOwnParameters) {
   for (std::size_t who = 0; who < static_cast<std::size_t>(GetParam().size); ++who) {
     SCOPED_TRACE("from worker " + std::to_string(who));
@@ -561,78 +380,6 @@ TEST(TreePass, AveragesStatisticsButDoesNotCountThemInTheDistance) {
   EXPECT_EQ(weights[0], std::vector<float>(20, 2.0F));
   EXPECT_EQ(one.squared_distance(), 20.0);
   EXPECT_EQ(other.squared_distance(), 20.0);
-}
-
-/// Somebody at the other end of a connection who says whatever a test wants.
-class Liar {
- public:
-  explicit Liar(transport::Connection& connection) : connection_(connection) {}
-  void send(std::uint32_t members, const std::vector<std::byte>& payload, std::uint32_t index,
-            std::uint32_t blocks) {
-    BlockHeader header;
-    header.kind = BlockKind::kTreeUp;
-    header.exchange = 1;
-    header.index = index;
-    header.blocks = blocks;
-    header.in_flight = PassMemory::kInFlight;
-    header.members = members;
-    header.payload_bytes = payload.size();
-    sent_.emplace_back(kBlockHeaderBytes + payload.size());
-    std::copy(payload.begin(), payload.end(), sent_.back().begin() + kBlockHeaderBytes);
-    seal_block(header, kTreeToken ^ 1, sent_.back().data());
-    ASSERT_TRUE(connection_.send(sent_.back().data(), sent_.back().size(), test::deadline_in(20),
-                                 [](duet_status, std::uint64_t) {}));
-  }
-
- private:
-  transport::Connection& connection_;
-  std::deque<std::vector<std::byte>> sent_;
-};
-
-/// What a root with two children says about the members that they count: one tells the truth.
-std::string root_of_three_told(std::uint32_t members, std::byte listed) {
-  Forest forest(make_tree("star", 3), 4, 16, false);  // a block each of both buffers
-  const auto root = forest.pass(0, TreeOperation::kFinalAverage, 1);
-  const std::vector<std::vector<std::byte>> payloads{std::vector<std::byte>(12), std::vector<std::byte>(4)};
-  Liar honest(*forest.links(1).parent), liar(*forest.links(2).parent);
-  for (std::uint32_t k = 0; k < 2; ++k) {
-    honest.send(1, payloads[k], k, 3);
-    liar.send(members, payloads[k], k, 3);
-  }
-  honest.send(1, {std::byte{0b010}}, 2, 3);
-  liar.send(members, {listed}, 2, 3);
-  std::vector<transport::Context*> contexts;
-  for (const auto& worker : forest.workers)
-    contexts.push_back(worker->context.get());
-  test::drive(contexts, [&] { return root->advance(test::seconds()) || root->members() > 0; }, 10.0);
-  for (int turn = 0; turn < 50; ++turn) {
-    for (transport::Context* context : contexts)
-      context->poll(0);
-    root->advance(test::seconds());
-  }
-  forest.close(1);
-  forest.close(2);
-  return root->error();
-}
-
-TEST(TreePass, RefusesMembersThatCannotBe) {
-  EXPECT_EQ(root_of_three_told(1, std::byte{0b100}), "");
-  EXPECT_THAT(root_of_three_told(0, std::byte{0b000}), HasSubstr("counts 0 members of a run of 3"));
-  EXPECT_THAT(root_of_three_told(4, std::byte{0b100}), HasSubstr("counts 4 members of a run of 3"));
-  // 1 + 1 + this is 0 in 32 bits: the sums would be divided by it.
-  EXPECT_THAT(root_of_three_told(0xFFFFFFFE, std::byte{0b100}), HasSubstr("counts 4294967294 members of a run of 3"));
-  EXPECT_THAT(root_of_three_told(3, std::byte{0b111}), HasSubstr("with it 5 members of a run of 3"));
-  EXPECT_THAT(root_of_three_told(1, std::byte{0b110}), HasSubstr("counts 1 members and lists 2"));
-  EXPECT_THAT(root_of_three_told(1, std::byte{0b1000}), HasSubstr("counts 1 members and lists 1"));
-  EXPECT_THAT(root_of_three_told(1, std::byte{0b010}), HasSubstr("lists a member that is counted already"));
-}
-
-TEST(TreePass, HasNothingToPassOnBeforeItsFirstAverage) {
-  Forest forest(make_tree("path", 1), 20, 16);
-  const auto pass = forest.pass(0, TreeOperation::kAverage, 1, true);
-  EXPECT_TRUE(pass->advance(test::seconds()));
-  EXPECT_FALSE(pass->complete());
-  EXPECT_THAT(pass->error(), HasSubstr("no result to pass on"));
 }
 
 }  // namespace

@@ -93,12 +93,14 @@ TEST(Finisher, WhoHasFinishedJoinsThoseWhoLostPatience) {
   Bench bench(bench_options(4));
   bench.finish(0);
   bench.finish(1);
-  bench.run(40.0, [] { return false; }, 1.0);
+  bench.run(
+      40.0, [] { return false; }, 1.0);
   bench.finish(2);
   ASSERT_TRUE(bench.run(
       30.0, [&] { return bench.view(2).of(2).phase >= Phase::kAveraged; }, 0.5));
   EXPECT_LT(bench.now, 1000.0 + 62.0) << "not when its own patience ended";
-  bench.run(100.0, [&] { return bench.concluded(0) && bench.concluded(1) && bench.concluded(2); }, 1.0);
+  bench.run(
+      100.0, [&] { return bench.concluded(0) && bench.concluded(1) && bench.concluded(2); }, 1.0);
   std::vector<FinishResult> results;
   for (int rank = 0; rank < 3; ++rank) {
     ASSERT_TRUE(bench.concluded(rank));
@@ -109,7 +111,8 @@ TEST(Finisher, WhoHasFinishedJoinsThoseWhoLostPatience) {
   }
   // The straggler comes when all is over: its own model, and no report beside the others'.
   bench.finish(3);
-  ASSERT_TRUE(bench.run(200.0, [&] { return bench.concluded(3); }, 1.0));
+  ASSERT_TRUE(bench.run(
+      200.0, [&] { return bench.concluded(3); }, 1.0));
   results.push_back(bench[3].result.get());
   EXPECT_THAT(results[3].members, ElementsAre(3));
   EXPECT_EQ(results[3].exit_code, 3);
@@ -124,7 +127,8 @@ TEST(Finisher, ALateLowestRankWritesNoSecondReport) {
   ASSERT_TRUE(bench.run(
       300.0, [&] { return bench.concluded(1) && bench.concluded(2); }, 1.0));
   bench.finish(0);
-  ASSERT_TRUE(bench.run(200.0, [&] { return bench.concluded(0); }, 1.0));
+  ASSERT_TRUE(bench.run(
+      200.0, [&] { return bench.concluded(0); }, 1.0));
   std::vector<FinishResult> results;
   for (int rank = 0; rank < 3; ++rank)
     results.push_back(bench[rank].result.get());
@@ -139,10 +143,14 @@ TEST(Finisher, AStragglerGetsTheAverageOfTheOthers) {
   bench.finish(1);
   bench.finish(2);
   ASSERT_TRUE(bench.run(
-      70.0, [&] { return bench.view(0).of(1).phase == Phase::kAveraged && bench.view(0).of(2).phase == Phase::kAveraged; },
+      70.0,
+      [&] {
+        return bench.view(0).of(1).phase == Phase::kAveraged && bench.view(0).of(2).phase == Phase::kAveraged;
+      },
       1.0));
   bench.finish(0);
-  ASSERT_TRUE(bench.run(20.0, [&] { return bench.concluded(0) && bench.concluded(1) && bench.concluded(2); }));
+  ASSERT_TRUE(
+      bench.run(20.0, [&] { return bench.concluded(0) && bench.concluded(1) && bench.concluded(2); }));
   std::vector<FinishResult> results;
   for (int rank = 0; rank < 3; ++rank) {
     results.push_back(bench[rank].result.get());
@@ -193,7 +201,8 @@ TEST(Finisher, WhoWasDeclaredGoneDoesNotWait) {
     if (while_others_average) {
       bench.finish(0);
       bench.finish(1);
-      ASSERT_TRUE(bench.run(70.0, [&] { return bench.view(0).of(0).phase == Phase::kAveraged; }, 1.0));
+      ASSERT_TRUE(bench.run(
+          70.0, [&] { return bench.view(0).of(0).phase == Phase::kAveraged; }, 1.0));
     } else {
       bench.finish(0);
       bench.run(1.0);
@@ -218,7 +227,8 @@ TEST(Finisher, AJoinerThatDiesLeavesNoOldConnectionsBehind) {
   Bench bench(bench_options(4));
   for (const int rank : {0, 1, 2})
     bench.finish(rank);
-  bench.run(58.0, [] { return false; }, 1.0);
+  bench.run(
+      58.0, [] { return false; }, 1.0);
   bench[2].busy = true;  // so that the pass stays open
   bench.run(4.0);
   ASSERT_EQ(bench.view(0).of(0).phase, Phase::kAveraging);
@@ -227,16 +237,16 @@ TEST(Finisher, AJoinerThatDiesLeavesNoOldConnectionsBehind) {
   bench[3].die();
   ASSERT_TRUE(bench.run(8.0, [&] { return bench.view(0).of(3).phase == Phase::kGone; }));
   bench[2].busy = false;
-  ASSERT_TRUE(bench.run(
-      30.0, [&] { return bench.concluded(0) && bench.concluded(1) && bench.concluded(2); }));
+  ASSERT_TRUE(
+      bench.run(30.0, [&] { return bench.concluded(0) && bench.concluded(1) && bench.concluded(2); }));
   for (const int rank : {0, 1, 2}) {
     EXPECT_THAT(bench[rank].result.get().members, ElementsAre(0, 1, 2));
     EXPECT_EQ(bench[rank].x, bench[0].x);
   }
 }
 
-/// One that has the average dies: until its silence is noticed it refuses whoever tries again, and nobody may spend
-/// that time on attempts.
+/// One that has the average dies: until its silence is noticed it refuses whoever tries again, and nobody may
+/// spend that time on attempts.
 TEST(Finisher, DoesNotHammerAHolderOfTheResultThatDied) {
   Bench bench(bench_options(3));
   for (int rank = 0; rank < 3; ++rank)
@@ -255,7 +265,8 @@ TEST(Finisher, DoesNotHammerAHolderOfTheResultThatDied) {
   EXPECT_GE(bench.view(2).of(2).attempt, 1U);
 }
 
-/// All of the result has arrived, and then the news that the root is dead: the average that it took part in stands.
+/// All of the result has arrived, and then the news that the root is dead: the average that it took part in
+/// stands.
 TEST(Finisher, ACompletePassIsNotThrownAwayForADeath) {
   int moments = 0;
   for (int turns = 1; turns < 12; ++turns) {
@@ -271,7 +282,8 @@ TEST(Finisher, ACompletePassIsNotThrownAwayForADeath) {
     bench[1].busy = true;
     for (int i = 0; i < 20; ++i)
       bench.turn(0);
-    if (bench.view(0).of(0).phase != Phase::kAveraged || bench.view(1).of(1).phase == Phase::kAveraged) continue;
+    if (bench.view(0).of(0).phase != Phase::kAveraged || bench.view(1).of(1).phase == Phase::kAveraged)
+      continue;
     ++moments;
     // Silence; its connection stays.
     for (int i = 0; i < 30; ++i) {

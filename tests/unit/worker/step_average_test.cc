@@ -9,8 +9,8 @@
 
 #include "unit/worker/tree_bench.h"
 
-/// The averages of a synchronous algorithm's steps, whoever dies, leaves or loses a connection when: whoever has
-/// completed average s and lives has the same parameters after it, to the bit.
+/// The averages of a synchronous algorithm's steps, whoever dies, leaves or loses a connection when: whoever
+/// has completed average s and lives has the same parameters after it, to the bit.
 namespace duet::worker {
 namespace {
 
@@ -134,7 +134,8 @@ TEST(StepAverage, EveryoneIsEqualAfterEveryStep) {
   expect_equal_ends(run);
 }
 
-/// They fall at random moments: killed (their connections break), frozen (they do not), or they leave by themselves.
+/// They fall at random moments: killed (their connections break), frozen (they do not), or they leave by
+/// themselves.
 void lose(Training& run, int victim, unsigned how) {
   switch (how % 3) {
     case 0:
@@ -161,7 +162,8 @@ TEST(StepAverage, LossesAtAnyMomentLeaveTheOthersEqual) {
     Training run(members, 6, random());
     run.compute = random() % 2 == 0 ? 2 : 30;
     run.bench.beat();
-    for (int losses = 1 + static_cast<int>(random() % static_cast<unsigned>(members - 2)); losses > 0; --losses) {
+    for (int losses = 1 + static_cast<int>(random() % static_cast<unsigned>(members - 2)); losses > 0;
+         --losses) {
       run.turns(static_cast<int>(random() % (200u * static_cast<unsigned>(members))));
       // Moments when some have an average and others do not are short.
       for (int i = 0; trial % 2 == 0 && i < 2000 && run.spread() == 0; ++i)
@@ -207,8 +209,8 @@ TEST(StepAverage, BrokenConnectionsCostAttemptsAndNothingElse) {
   EXPECT_GT(attempts, static_cast<std::uint64_t>(trials)) << "or nothing was tested";
 }
 
-/// All stop after the same step, and one is far quicker than the rest: that it has finished is no reason to throw
-/// away the average that they are about to complete.
+/// All stop after the same step, and one is far quicker than the rest: that it has finished is no reason to
+/// throw away the average that they are about to complete.
 TEST(StepAverage, WhoFinishesEarlyTakesNothingWithIt) {
   for (unsigned seed = 0; seed < 20; ++seed) {
     Training run(4, 3, seed);

@@ -19,9 +19,9 @@
 #include "worker/postbox.h"
 #include "worker/tree_runner.h"
 
-/// Workers without their threads: the real runners and finishers over real in-process connections, turned one after
-/// the other, in a time that the test owns. The test carries the heartbeats itself, so that it decides who hears of
-/// what and when; silence makes a member gone after gone_after, as ever.
+/// Workers without their threads: the real runners and finishers over real in-process connections, turned one
+/// after the other, in a time that the test owns. The test carries the heartbeats itself, so that it decides
+/// who hears of what and when; silence makes a member gone after gone_after, as ever.
 namespace duet::worker::test {
 
 inline Options bench_options(int members) {
@@ -37,7 +37,8 @@ inline Options bench_options(int members) {
 
 /// The in-process transport, with `faults`, that notes down every session. One at a time.
 std::shared_ptr<const transport::Transport> recording_transport(const std::string& faults);
-/// Sessions that one endpoint has used more than once since the last recording_transport(): there must be none.
+/// Sessions that one endpoint has used more than once since the last recording_transport(): there must be
+/// none.
 int repeated_sessions();
 /// Heartbeats that workers send by themselves go here, and nowhere from here.
 control::Channel& idle_channel();
@@ -127,7 +128,8 @@ class Bench {
            (*this)[rank].result.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
   }
 
-  /// Every member's heartbeat to every other one that hears it (everyone in the tests' small rings is a neighbour).
+  /// Every member's heartbeat to every other one that hears it (everyone in the tests' small rings is a
+  /// neighbour).
   void beat() {
     for (int from = 0; from < size(); ++from) {
       if ((*this)[from].alive) beat_from(from);
@@ -158,9 +160,10 @@ class Bench {
     member.finisher->advance(now);
   }
 
-  /// Turns everyone, with heartbeats, until `done` or `seconds` of the bench's time have passed. Returns whether it
-  /// was done.
-  bool run(double seconds, const std::function<bool()>& done = [] { return false; }, double tick = 0.05) {
+  /// Turns everyone, with heartbeats, until `done` or `seconds` of the bench's time have passed. Returns
+  /// whether it was done.
+  bool run(
+      double seconds, const std::function<bool()>& done = [] { return false; }, double tick = 0.05) {
     for (const double end = now + seconds; now < end; now += tick) {
       beat();
       // Enough for a small pass without anybody's waiting: what stops now waits for time to pass.
