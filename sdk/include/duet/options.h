@@ -72,7 +72,9 @@ struct DUET_API Options {
 
   // ---- the end ----
   std::uint64_t sample_goal = 0;  ///< done() when the run's samples reach it; 0: the embedder decides
-  double finish_timeout = 60.0;   ///< how long finish() waits for the others to finish training
+  /// How long finish() waits for the others to finish training. Whoever loses patience first begins the
+  /// average, and all who have finished by then join it.
+  double finish_timeout = 60.0;
   /// One attempt at the final average (and any other tree pass) without progress.
   double average_timeout = 30.0;
 

@@ -26,6 +26,8 @@ bool merge_state(MemberState& known, const MemberState& told) {
   known.samples = std::max(known.samples, told.samples);
   known.meetings = std::max(known.meetings, told.meetings);
   known.attempt = std::max(known.attempt, told.attempt);
+  known.passes = std::max(known.passes, told.passes);
+  known.result = std::max(known.result, told.result);
   // In this order a NaN never gets in.
   if (told.squared_distance > known.squared_distance) known.squared_distance = told.squared_distance;
   return true;

@@ -13,12 +13,13 @@ namespace duet::membership {
 /// Where a member is in its life; only ever grows. Everyone's view is merged by maximum.
 enum class Phase : std::uint8_t {
   kTraining = 0,
-  kFinished = 1,   ///< has trained all that it wanted; still meets
-  kAveraging = 2,  ///< takes part in the final average
-  kAveraged = 3,   ///< has its result, and stays to pass it on
-  kConcluded = 4,  ///< finish() is over: takes part in no pass any more
-  kLeft = 5,
-  kGone = 6
+  kStopping = 1,   ///< synchronous algorithms: makes no more steps, but others may need its last one
+  kFinished = 2,   ///< has trained all that it wanted; still meets
+  kAveraging = 3,  ///< takes part in the final average
+  kAveraged = 4,   ///< has its result, and stays to pass it on
+  kConcluded = 5,  ///< finish() is over: takes part in no pass any more
+  kLeft = 6,
+  kGone = 7
 };
 
 /// One member as told from worker to worker, in every heartbeat.
@@ -34,8 +35,14 @@ struct MemberState {
   /// Which attempt at the tree pass under way it is in; raised by whoever saw one fail, the highest one
   /// stands.
   std::uint64_t attempt = 0;
-  /// From kAveraged on: ‖(x + d) − average‖² of this member, so that all know the run's final consensus
-  /// distance.
+  /// Synchronous algorithms: averages of a step that it has completed. Whoever completed one has what the
+  /// others of that average wait for.
+  std::uint64_t passes = 0;
+  /// Which final average it holds: a hash of the ranks that this one counts, the same with all who hold it;
+  /// 0: none yet. A worker that gave up on the others holds one of its own.
+  std::uint64_t result = 0;
+  /// Once it holds one: ‖(x + d) − mean of the counted members' x + d‖² of this member, so that all know the
+  /// run's final consensus distance.
   double squared_distance = 0.0;
   bool operator==(const MemberState&) const = default;
 };

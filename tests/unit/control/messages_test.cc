@@ -87,12 +87,12 @@ TEST(Messages, AnotherVersionIsRefusedWithBothNumbers) {
   const std::size_t root = at(0, std::uint32_t{});
   const std::size_t vtable = root - static_cast<std::size_t>(at(root, std::int32_t{}));
   const std::size_t version = root + at(vtable + 4, std::uint16_t{});
-  ASSERT_EQ(at(version, std::uint32_t{}), 1u);
+  ASSERT_EQ(at(version, std::uint32_t{}), 2u);
   const std::uint32_t other = 9;
   std::memcpy(bytes.data() + version, &other, sizeof other);
   const std::string reason = refusal(bytes);
   EXPECT_THAT(reason, HasSubstr("version 9"));
-  EXPECT_THAT(reason, HasSubstr("this worker 1"));
+  EXPECT_THAT(reason, HasSubstr("this worker 2"));
 }
 
 TEST(Messages, ValuesOutOfRangeAreRefused) {
@@ -115,8 +115,8 @@ TEST(Messages, ValuesOutOfRangeAreRefused) {
   }
 
   Heartbeat heartbeat{{membership::MemberState{}}};
-  heartbeat.states[0].phase = static_cast<membership::Phase>(7);
-  EXPECT_THAT(refusal(encode({{}, heartbeat})), HasSubstr("phase is 7"));
+  heartbeat.states[0].phase = static_cast<membership::Phase>(8);
+  EXPECT_THAT(refusal(encode({{}, heartbeat})), HasSubstr("phase is 8"));
 
   EXPECT_THAT(refusal(encode({{.rank = -1}, PartReceived{}})), HasSubstr("rank is -1"));
   EXPECT_THAT(refusal(encode({{.rank = kLargestWorld}, PartReceived{}})), HasSubstr("rank is 65536"));
@@ -156,7 +156,7 @@ TEST(Messages, ATicketThatIsTooLongIsRefused) {
     const auto body = accept ? wire::CreatePair(builder, 1, 0, 2, 3, 4, bytes).Union()
                              : wire::CreateTicket(builder, 5, bytes).Union();
     wire::FinishEnvelopeBuffer(builder,
-                               wire::CreateEnvelope(builder, 1, 0, 0, 0, &id, &id,
+                               wire::CreateEnvelope(builder, 2, 0, 0, 0, &id, &id,
                                                     accept ? wire::Body::Pair : wire::Body::Ticket, body));
     EXPECT_THAT(refusal({reinterpret_cast<const char*>(builder.GetBufferPointer()), builder.GetSize()}),
                 HasSubstr("ticket"));
@@ -185,7 +185,7 @@ TEST(Messages, AFewBytesCannotAskForGigabytes) {
   const auto joined = wire::CreateJoined(builder, 0, entries);
   const wire::Id id{1, 1};
   wire::FinishEnvelopeBuffer(
-      builder, wire::CreateEnvelope(builder, 1, 0, 0, 0, &id, &id, wire::Body::Joined, joined.Union()));
+      builder, wire::CreateEnvelope(builder, 2, 0, 0, 0, &id, &id, wire::Body::Joined, joined.Union()));
   EXPECT_THAT(refusal({reinterpret_cast<const char*>(builder.GetBufferPointer()), builder.GetSize()}),
               HasSubstr("overlap"));
 }

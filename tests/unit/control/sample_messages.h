@@ -48,6 +48,8 @@ inline std::vector<Message> sample_messages() {
                                 .samples = 100u + i,
                                 .meetings = 200u + i,
                                 .attempt = 300u + i,
+                                .passes = 400u + i,
+                                .result = 500u + i,
                                 .squared_distance = 0.5 * (i + 1)});
   }
   return {

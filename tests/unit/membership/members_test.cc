@@ -30,12 +30,14 @@ States random_states(std::mt19937_64& random, int members) {
   States states = Members(roster(members), 0, kGoneAfter).states();
   for (MemberState& state : states) {
     if (random() % 8 == 0) state.incarnation.low = 100;
-    state.phase = static_cast<Phase>(random() % 5);
+    state.phase = static_cast<Phase>(random() % 6);
     state.beats = random() % 4;
     state.steps = random() % 4;
     state.samples = random() % 4;
     state.meetings = random() % 4;
     state.attempt = random() % 3;
+    state.passes = random() % 3;
+    state.result = random() % 3;
     state.squared_distance = static_cast<double>(random() % 3);
   }
   return states;
@@ -64,6 +66,8 @@ TEST(MergingStates, IsCommutativeAssociativeIdempotentAndMonotone) {
       EXPECT_GE(more[k].samples, once[k].samples);
       EXPECT_GE(more[k].meetings, once[k].meetings);
       EXPECT_GE(more[k].attempt, once[k].attempt);
+      EXPECT_GE(more[k].passes, once[k].passes);
+      EXPECT_GE(more[k].result, once[k].result);
       EXPECT_GE(more[k].squared_distance, once[k].squared_distance);
       EXPECT_EQ(more[k].incarnation, once[k].incarnation);
     }
