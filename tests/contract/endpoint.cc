@@ -6,6 +6,7 @@
 #include <iterator>
 #include <random>
 #include <stdexcept>
+#include <thread>
 
 namespace duet::contract {
 namespace {
@@ -20,7 +21,7 @@ std::vector<duet_setting> to_c(const transport::Settings& settings) {
 /// Who is there, and what tickets were made: the control channel of the suite.
 struct Board {
   std::mutex mutex;
-  std::map<std::string, Endpoint*> endpoints;                             // by address, of this process
+  std::map<std::string, Endpoint*> endpoints;                           // by address, of this process
   std::map<std::string, std::map<std::uint64_t, std::string>> tickets;  // by address and session
   unsigned endpoints_made = 0;
   bool is_peer = false;
@@ -33,7 +34,7 @@ Board& board() {
 }  // namespace
 
 Endpoint::Endpoint(const duet_transport& table, const Source& source)
-    : table_(table), memory_(source.memory) {
+    : table_(table), memory_(source.memory), device_(source.device) {
   transport::Settings settings = source.settings;
   if (source.devices > 0) {
     const std::lock_guard lock(board().mutex);
@@ -56,8 +57,7 @@ Endpoint::Endpoint(const duet_transport& table, const Source& source)
   board().endpoints[address_] = this;
 }
 
-void Endpoint::know_tickets(const std::string& address,
-                            const std::map<std::uint64_t, std::string>& tickets) {
+void Endpoint::know_tickets(const std::string& address, const std::map<std::uint64_t, std::string>& tickets) {
   const std::lock_guard lock(board().mutex);
   board().tickets[address] = tickets;
 }
@@ -77,9 +77,18 @@ std::string Endpoint::ticket_for(const std::string& address, std::uint64_t sessi
   return all.tickets[address][session] = found->second->make_ticket(session);
 }
 
+std::unique_lock<std::mutex> Endpoint::take_turn() {
+  // A mutex is not fair: one that polls without end would never let the other in.
+  while (tickets_wanted_ > 0)
+    std::this_thread::yield();
+  return std::unique_lock(calls_);
+}
+
 std::string Endpoint::make_ticket(std::uint64_t session) {
   if (table_.make_ticket == nullptr) return {};
+  ++tickets_wanted_;
   const std::lock_guard lock(calls_);
+  --tickets_wanted_;
   std::array<char, 256> ticket;
   std::uint64_t bytes = ticket.size();
   duet_error error{};
@@ -102,7 +111,7 @@ Endpoint::~Endpoint() {
 duet_connection* Endpoint::open(bool accept, const std::string& address, std::uint64_t session,
                                 std::uint64_t deadline, const char* peer) {
   const std::string ticket = ticket_for(accept ? address_ : address, session);
-  const std::lock_guard lock(calls_);
+  const auto turn = take_turn();
   const duet_connect_request request{.struct_size = sizeof(request),
                                      .reserved = 0,
                                      .session = session,
@@ -132,12 +141,12 @@ duet_connection* Endpoint::accept(std::uint64_t session, std::uint64_t deadline,
 
 int Endpoint::state(duet_connection* connection, duet_error* error) {
   duet_error ignored{};
-  const std::lock_guard lock(calls_);
+  const auto turn = take_turn();
   return table_.connection_state(connection, error == nullptr ? &ignored : error);
 }
 
 void Endpoint::close(duet_connection* connection) {
-  const std::lock_guard lock(calls_);
+  const auto turn = take_turn();
   table_.close_connection(connection);
 }
 
@@ -160,7 +169,7 @@ duet_status Endpoint::try_post(bool send, duet_connection* connection, void* dat
     memory_->copy_in(device_, memory.data, data, bytes);
     staged.device = std::shared_ptr<void>(piece, memory.data);
   }
-  const std::lock_guard lock(calls_);
+  const auto turn = take_turn();
   duet_error ignored{};
   const std::uint64_t id = next_id_++;
   const duet_status status = (send ? table_.post_send : table_.post_receive)(
@@ -199,7 +208,7 @@ std::size_t Endpoint::poll(std::uint64_t timeout_ns) {
   std::array<duet_completion, 16> batch;
   std::uint32_t count = 0;
   duet_error error{};
-  const std::lock_guard lock(calls_);
+  const auto turn = take_turn();
   if (table_.poll(context_, batch.data(), batch.size(), timeout_ns, &count, &error) != DUET_OK) {
     throw std::runtime_error(std::string("poll: ") + error.text);
   }

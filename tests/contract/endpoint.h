@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -31,8 +32,8 @@ inline std::uint64_t in(std::uint64_t nanoseconds) {
   return now_ns() + nanoseconds;
 }
 
-/// One context. Used by one thread, as the ABI asks; where the transport wants tickets, the thread that connects
-/// asks the other endpoint for one in between two of its calls, as a host's control channel would.
+/// One context. Used by one thread, as the ABI asks; where the transport wants tickets, the thread that
+/// connects asks the other endpoint for one in between two of its calls, as a host's control channel would.
 class Endpoint {
  public:
   Endpoint(const duet_transport& table, const Source& source);
@@ -83,6 +84,7 @@ class Endpoint {
                      std::uint64_t deadline);
 
   std::string make_ticket(std::uint64_t session);
+  std::unique_lock<std::mutex> take_turn();
   void take_back(const duet_completion& completion);
 
   /// Device memory behind an operation on host memory.
@@ -96,6 +98,7 @@ class Endpoint {
   const std::shared_ptr<DeviceMemory> memory_;
   int device_ = 0;
   std::mutex calls_;  // on the context
+  std::atomic<int> tickets_wanted_{0};
   duet_context* context_ = nullptr;
   std::string address_;
   std::map<std::uint64_t, Staged> staged_;

@@ -20,6 +20,11 @@ class CudaMemory final : public DeviceMemory, public std::enable_shared_from_thi
     require("cuInit", call<int(unsigned)>("cuInit")(0));
   }
 
+  ~CudaMemory() override {
+    for (const auto& [device, held] : contexts_)
+      call<int(int)>("cuDevicePrimaryCtxRelease_v2")(device);
+  }
+
   std::int32_t kind() const override { return DUET_MEMORY_CUDA; }
 
   std::shared_ptr<void> allocate(int device, std::uint64_t bytes) override {
@@ -46,8 +51,7 @@ class CudaMemory final : public DeviceMemory, public std::enable_shared_from_thi
   /// The device's context in this thread, for a scope.
   struct Current {
     Current(CudaMemory& memory, int device) : owner(memory) {
-      owner.require("cuCtxPushCurrent",
-                    owner.call<int(void*)>("cuCtxPushCurrent_v2")(owner.context(device)));
+      owner.require("cuCtxPushCurrent", owner.call<int(void*)>("cuCtxPushCurrent_v2")(owner.context(device)));
     }
     ~Current() {
       void* popped = nullptr;
@@ -68,12 +72,10 @@ class CudaMemory final : public DeviceMemory, public std::enable_shared_from_thi
   }
   void* context(int device) {
     const std::lock_guard lock(mutex_);
+    // A device's handle is its ordinal.
     void*& found = contexts_[device];
     if (found == nullptr) {
-      int handle = 0;
-      require("cuDeviceGet", call<int(int*, int)>("cuDeviceGet")(&handle, device));
-      require("cuDevicePrimaryCtxRetain",
-              call<int(void**, int)>("cuDevicePrimaryCtxRetain")(&found, handle));
+      require("cuDevicePrimaryCtxRetain", call<int(void**, int)>("cuDevicePrimaryCtxRetain")(&found, device));
     }
     return found;
   }

@@ -16,8 +16,9 @@ struct Source {
   std::string name;
   std::function<std::shared_ptr<const transport::Transport>()> load;
   transport::Settings settings;
-  bool own_process_only = false;  ///< cannot reach another process
+  bool own_process_only = false;                   ///< cannot reach another process
   std::shared_ptr<DeviceMemory> memory = nullptr;  ///< null: it moves host memory
+  int device = 0;                                  ///< of that memory
   int devices = 0;  ///< above 0: endpoints take turns on all but the last, which is for the other process
 };
 
