@@ -6,8 +6,8 @@
 
 namespace duet::contract {
 
-/// Memory of the kind that a transport moves, for one that does not move host memory. The suite's tests work on
-/// host memory all the same: an Endpoint copies to and fro around each operation. Thread-safe.
+/// Memory of the kind that a transport moves, for one that does not move host memory. The suite's tests work
+/// on host memory all the same: an Endpoint copies to and fro around each operation. Thread-safe.
 class DeviceMemory {
  public:
   virtual ~DeviceMemory() = default;

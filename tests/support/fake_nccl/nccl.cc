@@ -1,5 +1,6 @@
-/// As much of NCCL as the transport needs, over UNIX sockets, with its manners: a communicator runs its groups
-/// in order, a group blocks until its counterpart runs over there, and on one device there is one rank.
+/// As much of NCCL as the transport needs, over UNIX sockets, with its manners: a communicator runs its
+/// groups in order, a group blocks until its counterpart runs over there, and on one device there is one
+/// rank.
 #include <fcntl.h>
 #include <nccl.h>
 #include <poll.h>
@@ -214,8 +215,8 @@ bool ncclComm::exchange(const std::vector<fake::Operation>& operations) {
                                          : operation.data + (way->moved - sizeof way->size);
         const std::uint64_t bytes =
             head ? sizeof way->size - way->moved : sizeof way->size + operation.bytes - way->moved;
-        const ssize_t n = operation.send ? ::send(socket, from, bytes, MSG_NOSIGNAL)
-                                         : ::recv(socket, from, bytes, 0);
+        const ssize_t n =
+            operation.send ? ::send(socket, from, bytes, MSG_NOSIGNAL) : ::recv(socket, from, bytes, 0);
         if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) break;
         if (n <= 0) {
           if (fake::script("peer_death") == "error") state = ncclRemoteError;

@@ -39,9 +39,9 @@ class DataLinksTest : public ::testing::TestWithParam<bool> {
                                            const std::string& connects) {
     Connection& one = links_[1]->use(0, session, false, in_seconds(5), accepts);
     Connection& two = links_[0]->use(1, session, true, in_seconds(5), connects);
-    for (const auto limit = in_seconds(5);
-         one.state() == Connection::State::kPending && two.state() != Connection::State::kFailed &&
-         transport::now_ns() < limit;) {
+    for (const auto limit = in_seconds(5); one.state() == Connection::State::kPending &&
+                                           two.state() != Connection::State::kFailed &&
+                                           transport::now_ns() < limit;) {
       for (const auto& context : contexts_)
         context->poll(0);
     }
