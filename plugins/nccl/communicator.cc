@@ -29,8 +29,7 @@ Communicator::~Communicator() = default;
 
 void Communicator::begin(const UniqueId& id, int ctas) {
   const Device::Current current(*device_);
-  if (!fail_cuda("no stream",
-                 device_->driver().stream_create(&stream_, CU_STREAM_NON_BLOCKING, 0))) {
+  if (!fail_cuda("no stream", device_->driver().stream_create(&stream_, CU_STREAM_NON_BLOCKING, 0))) {
     return;
   }
   ncclUniqueId unique{};
@@ -99,7 +98,8 @@ void Communicator::enqueue() {
   }
   // A group that was begun must be ended, whatever happened inside.
   const ncclResult_t ended = library_.group_end();
-  if (result != ncclSuccess && result != ncclInProgress) return fail_nccl("a send or receive was refused", result);
+  if (result != ncclSuccess && result != ncclInProgress)
+    return fail_nccl("a send or receive was refused", result);
   if (ended == ncclInProgress) {
     enqueuing_ = true;
   } else if (ended == ncclSuccess) {

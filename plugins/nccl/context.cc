@@ -120,10 +120,13 @@ duet_connection* Context::connect(const duet_connect_request& request, const Tic
     throw FailureError(DUET_NOT_SUPPORTED, name + " listens on " + to_text(peer.line) +
                                                " of another host: give its transport the setting interface");
   }
-  duet_connection& connection =
-      add(false, request, ticket, name + " (NCCL, " + to_text(peer.line) + ")");
+  duet_connection& connection = add(false, request, ticket, name + " (NCCL, " + to_text(peer.line) + ")");
   connection.peer = peer;
-  if (same_process && peer.gpu == address_.gpu) connection.self_pair = SelfPair::of(ticket.secret);
+  if (same_process && peer.gpu == address_.gpu) {
+    connection.self_pair = SelfPair::of(ticket.secret);
+    connection.link.set_recall(
+        [pair = connection.self_pair](bool send, std::uint64_t index) { return pair->recall(send, index); });
+  }
   try {
     connection.line = Line::dial(address_.line, peer.line);
     Frame hello = introduction(FrameKind::kHello);
@@ -195,8 +198,7 @@ duet_status Context::post(Connection& connection, const duet_memory& memory, std
       return refuse(error.failure().status, error.failure().text);
     }
   }
-  const duet_status status =
-      link.post({id, send, memory.data, memory.bytes, deadline, event == nullptr});
+  const duet_status status = link.post({id, send, memory.data, memory.bytes, deadline, event == nullptr});
   if (status == DUET_OK && event != nullptr) {
     connection.awaited.emplace_back(id, event);
   } else if (event != nullptr) {

@@ -254,7 +254,12 @@ void Context::launch(Connection& connection, const Link::Launch& group) {
   if (connection.communicator == nullptr) return;
   if (connection.self_pair != nullptr) {
     // The leader launches both ends'; the other only waits for the same group.
-    if (connection.accepting) connection.communicator->launch(connection.self_pair->complete(group.pieces));
+    if (!connection.accepting) return;
+    if (auto pieces = connection.self_pair->complete(group.pieces)) {
+      connection.communicator->launch(std::move(*pieces));
+    } else {
+      connection.link.communicator_failed({DUET_PEER_LOST, 0, "the peer took an operation back"});
+    }
     return;
   }
   std::vector<Communicator::Piece> pieces;

@@ -126,9 +126,8 @@ Listener::Listener(in_addr address) : socket_(make_socket()) {
   auto* const where = reinterpret_cast<sockaddr*>(&address_);
   if (::bind(socket_.get(), where, sizeof address_) != 0 || ::listen(socket_.get(), 256) != 0 ||
       ::getsockname(socket_.get(), where, &size) != 0) {
-    throw FailureError(Failure{DUET_BROKEN, errno,
-                               "NCCL: cannot listen on " + to_text(address_) + ": " +
-                                   system_error_text(errno)});
+    throw FailureError(Failure{
+        DUET_BROKEN, errno, "NCCL: cannot listen on " + to_text(address_) + ": " + system_error_text(errno)});
   }
 }
 

@@ -48,7 +48,7 @@ duet_status Link::cancel(std::uint64_t id) {
       Operation& operation = in.operations[i];
       if (operation.id != id || operation.ended) continue;
       // The device has it: only the end of its communicator could take it back.
-      if (in.first + i < in.launched) return DUET_AGAIN;
+      if (!recalled(in, in.first + i)) return DUET_AGAIN;
       withdraw(operation, send, DUET_CANCELLED, "was cancelled");
       return DUET_OK;
     }
@@ -172,8 +172,9 @@ void Link::tick(std::uint64_t now) {
     for (std::size_t i = 0; i < in.operations.size(); ++i) {
       Operation& operation = in.operations[i];
       if (operation.ended || operation.deadline == 0 || operation.deadline > now) continue;
-      if (in.first + i < in.launched) {
-        return end(failure_of(DUET_TIMED_OUT, describe(operation, send) + " passed its deadline on the device"));
+      if (!recalled(in, in.first + i)) {
+        return end(
+            failure_of(DUET_TIMED_OUT, describe(operation, send) + " passed its deadline on the device"));
       }
       withdraw(operation, send, DUET_TIMED_OUT, "passed its deadline");
     }
@@ -238,9 +239,8 @@ void Link::on_done(const Frame& frame) {
 }
 
 void Link::on_end(const Failure& failure, std::uint64_t now) {
-  const bool arriving = std::any_of(groups_.begin(), groups_.end(), [](const Group& group) {
-    return group.done_there && !group.done_here;
-  });
+  const bool arriving = std::any_of(groups_.begin(), groups_.end(),
+                                    [](const Group& group) { return group.done_there && !group.done_here; });
   if (!arriving) return end(failure);
   end_at_grace_ = failure;
   grace_ = now + kGrace;
@@ -281,8 +281,8 @@ void Link::compose() {
   if (failure_ || !sizes_agree()) return;
   if (!leader_ || phase_ != Phase::kReady || halted_) return;
   for (;;) {
-    const auto running = std::count_if(groups_.begin(), groups_.end(),
-                                       [](const Group& group) { return !group.done_here; });
+    const auto running =
+        std::count_if(groups_.begin(), groups_.end(), [](const Group& group) { return !group.done_here; });
     if (static_cast<std::uint64_t>(running) >= kGroupsAhead) return;
     const auto matched = [](const Stream& in) {
       return std::min<std::uint64_t>({in.announced - in.launched, in.theirs.size(), kMostOfAKind});
@@ -349,6 +349,11 @@ void Link::complete(Operation& operation, duet_status status) {
   done_.push_back({operation.id, status, status == DUET_OK ? operation.bytes : 0});
 }
 
+bool Link::recalled(Stream& in, std::uint64_t index) {
+  if (index < in.launched) return false;
+  return index >= in.announced || !recall_ || recall_(in.send, index);
+}
+
 void Link::withdraw(Operation& operation, bool send, duet_status status, const std::string& what) {
   last_error_ = failure_of(status, describe(operation, send) + " " + what);
   complete(operation, status);
@@ -363,17 +368,15 @@ void Link::end(const Failure& failure) {
   last_error_ = failure;
   const bool knows_peer = phase_ == Phase::kOpening || phase_ == Phase::kReady;
   phase_ = has_communicator_ ? Phase::kEnding : Phase::kEnded;
-  std::uint64_t device_sends = sends_.launched, device_receives = receives_.launched;
-  if (!has_communicator_) device_sends = device_receives = 0;
   // What the device is done with, and what it never had, goes back now; the rest with released().
   for (const Group& group : groups_) {
     if (group.done_here) finish(sends_, group.sends_end, failure.status);
   }
   for (const bool send : {true, false}) {
     Stream& in = stream(send);
-    const std::uint64_t held = send ? device_sends : device_receives;
-    for (std::uint64_t i = std::max(in.first, held); i < in.posted(); ++i)
-      complete(in.at(i), failure.status);
+    for (std::uint64_t i = std::max(in.first, in.launched); i < in.posted(); ++i) {
+      if (!in.at(i).ended && recalled(in, i)) complete(in.at(i), failure.status);
+    }
   }
   if (knows_peer) {
     Frame frame;

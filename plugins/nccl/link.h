@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <optional>
 #include <string>
 #include <variant>
@@ -23,7 +24,9 @@ namespace duet::nccl {
 ///
 /// Who owns a buffer: an operation's memory is the link's from post() to its completion. Before it is
 /// launched, it may be given back at any time. After, only when its group is done on this side, or when the
-/// communicator is released: an abort that is still running may touch the memory.
+/// communicator is released: an abort that is still running may touch the memory. In a pair in one process
+/// the leader also launches the other end's operations, so there what was announced counts as launched unless
+/// it can be recalled.
 class Link {
  public:
   enum class Phase {
@@ -63,6 +66,9 @@ class Link {
 
   /// deadline: nanoseconds until which it must be ready; 0: none. label: names the peer in every message.
   Link(bool leader, std::uint64_t deadline, std::string label);
+  /// Takes an announced operation back from a leader in this process: false when it has launched it already.
+  using Recall = std::function<bool(bool send, std::uint64_t index)>;
+  void set_recall(Recall recall) { recall_ = std::move(recall); }
 
   // ---- from the host ----
   struct Post {
@@ -150,11 +156,14 @@ class Link {
   void launch(std::uint64_t sends, std::uint64_t receives);
   void settle_groups();
   void finish(Stream& stream, std::uint64_t end, duet_status status);
+  /// Whether nobody has launched it, nor will.
+  bool recalled(Stream& in, std::uint64_t index);
   void withdraw(Operation& operation, bool send, duet_status status, const std::string& what);
   void end(const Failure& failure);
   void complete(Operation& operation, duet_status status);
 
   const bool leader_;
+  Recall recall_;
   std::string label_;
   std::uint64_t deadline_;
   Phase phase_ = Phase::kDialing;

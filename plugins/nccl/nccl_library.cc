@@ -29,8 +29,7 @@ NcclLibrary::NcclLibrary(const std::string& library) {
   if (version_ < kOldest) {
     // Before 2.9 the code had one digit less for the minor version.
     const std::string found = version_ < 10000 ? "code " + std::to_string(version_) : version_text(version_);
-    throw FailureError(DUET_NOT_SUPPORTED,
-                       "NCCL " + found + " is too old: 2.18 or newer is needed");
+    throw FailureError(DUET_NOT_SUPPORTED, "NCCL " + found + " is too old: 2.18 or newer is needed");
   }
   object.get("ncclGetUniqueId", get_unique_id);
   object.get("ncclCommInitRankConfig", init_rank);

@@ -24,14 +24,22 @@ void SelfPair::deposit(const Link::Piece& piece) {
   (piece.send ? sends_ : receives_)[piece.index] = piece.data;
 }
 
-std::vector<Communicator::Piece> SelfPair::complete(const std::vector<Link::Piece>& pieces) {
+bool SelfPair::recall(bool send, std::uint64_t index) {
   const std::lock_guard lock(mutex_);
+  return (send ? sends_ : receives_).erase(index) == 1;
+}
+
+std::optional<std::vector<Communicator::Piece>> SelfPair::complete(const std::vector<Link::Piece>& pieces) {
+  const std::lock_guard lock(mutex_);
+  for (const Link::Piece& piece : pieces) {
+    if (!(piece.send ? receives_ : sends_).contains(piece.index)) return std::nullopt;
+  }
   std::vector<Communicator::Piece> both;
   for (const Link::Piece& piece : pieces) {
     auto& theirs = piece.send ? receives_ : sends_;
     const auto found = theirs.find(piece.index);
-    void* const other = found == theirs.end() ? nullptr : found->second;
-    if (found != theirs.end()) theirs.erase(found);
+    void* const other = found->second;
+    theirs.erase(found);
     both.push_back({true, piece.send ? piece.data : other, piece.bytes});
     both.push_back({false, piece.send ? other : piece.data, piece.bytes});
   }

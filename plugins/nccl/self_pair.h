@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "bytes.h"
@@ -22,8 +23,11 @@ class SelfPair {
 
   /// The follower's, before it is announced.
   void deposit(const Link::Piece& piece);
+  /// The follower's again, if the leader has not launched it.
+  bool recall(bool send, std::uint64_t index);
   /// The leader's group with its counterparts, each send beside its receive, which is how NCCL matches them.
-  std::vector<Communicator::Piece> complete(const std::vector<Link::Piece>& pieces);
+  /// Nothing when a counterpart was recalled.
+  std::optional<std::vector<Communicator::Piece>> complete(const std::vector<Link::Piece>& pieces);
 
   void set_communicator(std::shared_ptr<Communicator> communicator);
   std::shared_ptr<Communicator> communicator() const;

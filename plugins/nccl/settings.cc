@@ -25,8 +25,7 @@ int parse_number(const std::string& key, const std::string& value, int least, in
   int number = 0;
   const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
   if (error != std::errc() || end != value.data() + value.size() || number < least || number > most) {
-    refuse(key, value,
-           "want a whole number from " + std::to_string(least) + " to " + std::to_string(most));
+    refuse(key, value, "want a whole number from " + std::to_string(least) + " to " + std::to_string(most));
   }
   return number;
 }

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <map>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "script.h"
@@ -21,14 +22,24 @@ struct Context {
   int device = 0;
 };
 
-std::vector<CUcontext>& context_stack() {
-  static thread_local std::vector<CUcontext> stack;
-  return stack;
+/// What each thread has pushed. No thread_local: ThreadSanitizer does not see how the loader frees that of a
+/// library that was loaded at run time when a detached thread ends.
+struct Stacks {
+  std::mutex mutex;
+  std::map<std::thread::id, std::vector<CUcontext>> by_thread;
+};
+Stacks& stacks() {
+  static Stacks* const instance = new Stacks;
+  return *instance;
 }
 
 Context* context(int device) {
-  static Context contexts[64];
-  contexts[device].device = device;
+  static Context* const contexts = [] {
+    auto* const all = new Context[64];
+    for (int i = 0; i < 64; ++i)
+      all[i].device = i;
+    return all;
+  }();
   return &contexts[device];
 }
 
@@ -65,7 +76,9 @@ Stream& stream_of(CUstream handle) {
 }
 
 int current_device() {
-  return context_stack().empty() ? -1 : reinterpret_cast<Context*>(context_stack().back())->device;
+  const std::lock_guard lock(stacks().mutex);
+  const auto found = stacks().by_thread.find(std::this_thread::get_id());
+  return found == stacks().by_thread.end() ? -1 : reinterpret_cast<Context*>(found->second.back())->device;
 }
 
 bool is_device_memory(const void* data, std::uint64_t bytes) {
@@ -117,13 +130,17 @@ CUresult cuDevicePrimaryCtxRelease(CUdevice) {
   return CUDA_SUCCESS;
 }
 CUresult cuCtxPushCurrent(CUcontext context) {
-  fake::context_stack().push_back(context);
+  const std::lock_guard lock(fake::stacks().mutex);
+  fake::stacks().by_thread[std::this_thread::get_id()].push_back(context);
   return CUDA_SUCCESS;
 }
 CUresult cuCtxPopCurrent(CUcontext* context) {
-  if (fake::context_stack().empty()) return CUDA_ERROR_INVALID_CONTEXT;
-  *context = fake::context_stack().back();
-  fake::context_stack().pop_back();
+  const std::lock_guard lock(fake::stacks().mutex);
+  const auto found = fake::stacks().by_thread.find(std::this_thread::get_id());
+  if (found == fake::stacks().by_thread.end()) return CUDA_ERROR_INVALID_CONTEXT;
+  *context = found->second.back();
+  found->second.pop_back();
+  if (found->second.empty()) fake::stacks().by_thread.erase(found);
   return CUDA_SUCCESS;
 }
 CUresult cuCtxGetDevice(CUdevice* device) {

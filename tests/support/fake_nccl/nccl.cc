@@ -1,5 +1,6 @@
-/// As much of NCCL as the transport needs, over UNIX sockets, with its manners: a communicator runs its groups
-/// in order, a group blocks until its counterpart runs over there, and on one device there is one rank.
+/// As much of NCCL as the transport needs, over UNIX sockets, with its manners: a communicator runs its
+/// groups in order, a group blocks until its counterpart runs over there, and on one device there is one
+/// rank.
 #include <fcntl.h>
 #include <nccl.h>
 #include <poll.h>
@@ -42,9 +43,12 @@ struct Enclosed {
   ncclComm_t communicator = nullptr;
   Group group;
 };
+/// No thread_local (device.cc says why). A map's entries stay where they are.
 Enclosed& enclosed() {
-  static thread_local Enclosed instance;
-  return instance;
+  static std::mutex mutex;
+  static auto* const all = new std::map<std::thread::id, Enclosed>;
+  const std::lock_guard lock(mutex);
+  return (*all)[std::this_thread::get_id()];
 }
 
 /// The sockets of ids that were made here and not used yet.
@@ -214,8 +218,8 @@ bool ncclComm::exchange(const std::vector<fake::Operation>& operations) {
                                          : operation.data + (way->moved - sizeof way->size);
         const std::uint64_t bytes =
             head ? sizeof way->size - way->moved : sizeof way->size + operation.bytes - way->moved;
-        const ssize_t n = operation.send ? ::send(socket, from, bytes, MSG_NOSIGNAL)
-                                         : ::recv(socket, from, bytes, 0);
+        const ssize_t n =
+            operation.send ? ::send(socket, from, bytes, MSG_NOSIGNAL) : ::recv(socket, from, bytes, 0);
         if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) break;
         if (n <= 0) {
           if (fake::script("peer_death") == "error") state = ncclRemoteError;

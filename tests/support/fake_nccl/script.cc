@@ -9,7 +9,7 @@ namespace {
 
 const std::map<std::string, std::string>& defaults() {
   static const auto* const values = new std::map<std::string, std::string>{
-      {"devices", "8"}, {"version", "22809"}, {"driver", "ok"},  {"init", "ok"},     {"enqueue", "ok"},
+      {"devices", "8"}, {"version", "22809"},   {"driver", "ok"},  {"init", "ok"},    {"enqueue", "ok"},
       {"group", "ok"},  {"peer_death", "hang"}, {"abort_ms", "0"}, {"scribble", "0"}, {"slow_ms", "30"}};
   return *values;
 }

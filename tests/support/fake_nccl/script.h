@@ -3,8 +3,8 @@
 #include <cstdint>
 #include <string>
 
-/// How the fake libraries behave, and what they have counted. Set from a test through fake_nccl_set(), or for a
-/// whole process through the variable DUET_FAKE_NCCL ("key=value,key=value"):
+/// How the fake libraries behave, and what they have counted. Set from a test through fake_nccl_set(), or for
+/// a whole process through the variable DUET_FAKE_NCCL ("key=value,key=value"):
 ///
 ///   devices      how many GPUs there are (8)
 ///   version      of NCCL, as its code (22809)
