@@ -59,6 +59,7 @@ class TreeRunner {
   /// Turns the machine; kComplete and kFailed stay until the next start().
   State advance(double now);
   State state() const { return state_; }
+  TreePurpose purpose() const { return request_.purpose; }  ///< of the last start()
   double next_deadline(double now) const;
 
   const std::string& error() const { return error_; }

@@ -172,7 +172,7 @@ TEST(Finisher, WhoGivesUpIsNotWaitedForAndNotCounted) {
   transport::Context nobody(transport::load_transport("inproc", {}), {});
   for (int rank = 0; rank < 3; ++rank) {
     for (auto& entry : bench[rank].roster.entries) {
-      if (rank == 2 || entry.rank == 2) entry.transport_address = nobody.address();
+      if (rank == 2 || entry.rank == 2) entry.transports = {{"inproc", nobody.address()}};
     }
   }
   ASSERT_TRUE(bench.run(

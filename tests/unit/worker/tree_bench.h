@@ -102,9 +102,10 @@ class Bench {
       entry.incarnation = membership::Incarnation::random();
       // Nobody is there: heartbeats go by hand.
       entry.control_address = "tcp://127.0.0.1:1";
-      entry.transport_address = members_.back()->context->address();
+      entry.transports = {{"inproc", members_.back()->context->address()}};
       roster.entries.push_back(entry);
     }
+    roster.transport = "inproc";
     for (const auto& member : members_)
       member->begin(roster, topology_, now);
     hears = [](int, int) { return true; };
