@@ -16,7 +16,8 @@ namespace {
 
 /// A request that nobody accepts is refused after this; its sender's own deadline usually comes first.
 constexpr std::uint64_t kEarlyRequestPatience = 10'000'000'000;
-constexpr std::size_t kMostEarlyRequests = 256;
+/// In a large run the root of a star may be asked by everyone before it has begun to accept.
+constexpr std::size_t kMostEarlyRequests = 4096;
 /// A transfer wakes us for each part that arrives, so a few wake-ups without a result mean nothing.
 constexpr unsigned kSuspiciousWakeups = 64;
 constexpr std::uint64_t kLongestUnsafeSleep = 2'000'000;
