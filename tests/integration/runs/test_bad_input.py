@@ -100,7 +100,7 @@ class BadInput(unittest.TestCase):
 
     def test_unknown_provider(self):
         done = self.gossip(FI_PROVIDER="carrier")
-        self.refused(done, "carrier", "there is no such provider", "FI_PROVIDER", workers=3)
+        self.refused(done, "carrier", "no such provider", "FI_PROVIDER", workers=3)
 
     def test_provider_of_the_environment(self):
         done = self.gossip("--elements", 1000, FI_PROVIDER="tcp")
