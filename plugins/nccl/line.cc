@@ -36,7 +36,10 @@ Line Line::dial(const sockaddr_in& from, const sockaddr_in& to) {
   if (!is_loopback(to) && !is_loopback(from)) {
     sockaddr_in own = from;
     own.sin_port = 0;
-    ::bind(fd, reinterpret_cast<const sockaddr*>(&own), sizeof own);
+    if (::bind(fd, reinterpret_cast<const sockaddr*>(&own), sizeof own) != 0) {
+      throw FailureError(Failure{DUET_BROKEN, errno,
+                                 "cannot connect from " + to_text(own) + ": " + system_error_text(errno)});
+    }
   }
   if (::connect(fd, reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0) {
     if (errno != EINPROGRESS)

@@ -51,8 +51,9 @@ TEST(Messages, EveryBodySurvivesTheRoundTrip) {
 }
 
 TEST(Messages, DefaultValuesAndEmptyListsSurviveToo) {
-  const std::vector<Body> bodies = {Join{}, JoinPending{}, JoinRefused{}, Joined{}, Heartbeat{},
-                                    Pair{}, TickUp{},      TickDown{},    Part{},   PartReceived{}};
+  const std::vector<Body> bodies = {Join{},      JoinPending{},  JoinRefused{},   Joined{},
+                                    Heartbeat{}, Pair{},         TickUp{},        TickDown{},
+                                    Part{},      PartReceived{}, TicketRequest{}, Ticket{}};
   for (const Body& body : bodies) {
     const Message message{{}, body};
     EXPECT_EQ(decode(encode(message)), message) << body.index();
