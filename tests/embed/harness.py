@@ -17,6 +17,8 @@ CMAKE = os.environ["DUET_CMAKE"]
 GENERATOR = os.environ["DUET_GENERATOR"]
 COMPILERS = {"CC": os.environ["DUET_CC"], "CXX": os.environ["DUET_CXX"]}
 WITH_TORCH = os.environ["DUET_WITH_TORCH"] == "ON"
+# A LibTorch that was named is the one thing outside the tree whose place the tree may know, as a proposal.
+TORCH = os.environ["DUET_TORCH_FOLDER"]
 ROOT = BUILD / "embed"
 INSTALLED = ROOT / "installed"
 MOVED = ROOT / "elsewhere" / "moved"
@@ -80,7 +82,7 @@ def build(project, name, prefix, *arguments):
 def check_origins(folder, prefix):
     """What was built in `folder` knows of Duet only what is below `prefix`: not its sources, nor where it was built, nor
     another tree."""
-    allowed = (str(prefix), str(ROOT / "work"))
+    allowed = tuple(filter(None, (str(prefix), str(ROOT / "work"), TORCH)))
     for path in folder.rglob("*"):
         if path.is_symlink() or not path.is_file() or path.suffix == ".o":
             continue

@@ -65,6 +65,7 @@ class Install(unittest.TestCase):
                 text = subprocess.run(["strings", "-d", path], capture_output=True, text=True, check=True).stdout
             else:
                 text = path.read_text()
+            text = text.replace(harness.TORCH, "LibTorch") if harness.TORCH else text
             for root in roots:
                 self.assertNotIn(root, text, path)
 
