@@ -93,9 +93,9 @@ def check_origins(folder, prefix):
                     raise AssertionError(f"{path} mentions {found.group()}")
 
 
-def workers(count, program, prefix, timeout=60, fails=False, **env):
+def workers(count, program, prefix, arguments=(), timeout=60, fails=False, **env):
     """Runs `count` workers of a program with the tree's own duet-run."""
-    output = run(prefix / "bin" / "duet-run", "-n", count, "--", program, timeout=timeout, fails=fails, **env)
+    output = run(prefix / "bin" / "duet-run", "-n", count, "--", program, *arguments, timeout=timeout, fails=fails, **env)
     if not fails:
         together(output, count)
     return output

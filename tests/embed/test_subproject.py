@@ -32,7 +32,7 @@ class Subproject(unittest.TestCase):
         lines.write_text(text)
         # LibTorch would double the time; its half of the tree is declared like the rest.
         launcher = ["-DCMAKE_CXX_COMPILER_LAUNCHER=ccache"] if pathlib.Path("/usr/bin/ccache").exists() else []
-        harness.configure(folder, "-DDUET_TORCH=OFF", *launcher)
+        harness.configure(folder, "-DDUET_TORCH=OFF", "-DDUET_NCCL=OFF", *launcher)
         self.cache_has_only_ours(cache(folder) - own)
         self.flags_are_the_parents(folder)
         harness.run(harness.CMAKE, "--build", folder / "build", "--parallel", "2", timeout=900)

@@ -11,6 +11,7 @@ class Topology(unittest.TestCase):
         program = harness.build(harness.PROJECTS / "topology", "topology", harness.INSTALLED) / "rack_trainer"
         output = harness.workers(4, program, harness.INSTALLED)
         self.assertIn("racks: chi1", output)
+        harness.workers(4, program, harness.INSTALLED, arguments=["by-value"])
 
     def test_moved(self):
         program = harness.build(harness.PROJECTS / "topology", "topology-moved", harness.MOVED) / "rack_trainer"

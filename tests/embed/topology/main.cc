@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdio>
 #include <exception>
+#include <memory>
 #include <numeric>
 #include <random>
 #include <thread>
@@ -33,12 +34,17 @@ bool has_the_edges(const duet::Worker& worker, const duet::Topology& wanted) {
 
 }  // namespace
 
-int main() try {
+int main(int argc, char**) try {
   auto options = duet::Options::from_environment();
-  std::vector<int> members(static_cast<std::size_t>(options.world_size));
-  std::iota(members.begin(), members.end(), 0);
-  const auto racks = RackTopology(2).graph(members);
-  options.topology = racks;
+  const auto policy = std::make_shared<RackTopology>(2);
+  std::vector<int> everyone(static_cast<std::size_t>(options.world_size));
+  std::iota(everyone.begin(), everyone.end(), 0);
+  const auto racks = policy->graph(everyone);
+  if (argc > 1) {
+    options.topology = racks;  // one graph, by value
+  } else {
+    options.topology_policy = policy;  // a graph for whoever is present
+  }
 
   std::vector<float> x(10000, 0.0F);
   duet::Worker worker(options, {duet::Buffer{x.data(), x.size()}});

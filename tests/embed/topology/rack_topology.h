@@ -4,8 +4,8 @@
 
 #include <vector>
 
-/// Machines in racks, a fast switch in each and one slow cable between them: workers of one rack meet often,
-/// those of different racks seldom.
+/// Machines in racks, a fast switch in each and one slow cable from rack to rack: workers of one rack meet
+/// often, those of different racks seldom. Where somebody is missing, the cable goes to who is left.
 class RackTopology {
  public:
   explicit RackTopology(int rack_size) : rack_size_(rack_size) {}
