@@ -9,6 +9,7 @@ import re
 import shutil
 import signal
 import subprocess
+import tempfile
 
 BUILD = pathlib.Path(os.environ["DUET_BUILD"])
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
@@ -33,7 +34,7 @@ def environment(**more):
     return clean | COMPILERS | {name: str(value) for name, value in more.items()}
 
 
-def run(*command, folder=None, timeout=300, fails=False, **env):
+def run(*command, folder=None, timeout=900, fails=False, **env):
     """Runs a program to its end and returns its output. It must succeed, or, with `fails`, must not."""
     process = subprocess.Popen(
         [str(part) for part in command],
@@ -79,6 +80,17 @@ def build(project, name, prefix, *arguments):
     return folder / "build"
 
 
+def content(path):
+    """A file as text; of programs and libraries all but the debug information, which is for debuggers and which packagers
+    strip."""
+    data = path.read_bytes()
+    if data.startswith((b"\x7fELF", b"!<arch>")):
+        with tempfile.TemporaryDirectory() as folder:
+            run("strip", "-g", "-o", pathlib.Path(folder) / "stripped", path)
+            data = (pathlib.Path(folder) / "stripped").read_bytes()
+    return data.decode(errors="replace")
+
+
 def check_origins(folder, prefix):
     """What was built in `folder` knows of Duet only what is below `prefix`: not its sources, nor where it was built, nor
     another tree."""
@@ -86,14 +98,14 @@ def check_origins(folder, prefix):
     for path in folder.rglob("*"):
         if path.is_symlink() or not path.is_file() or path.suffix == ".o":
             continue
-        text = path.read_bytes().decode(errors="replace")
+        text = content(path)
         for root in {SOURCE, BUILD}:
             for found in re.finditer(re.escape(str(root)) + r"[/\w.+-]*", text):
                 if not found.group().startswith(allowed):
                     raise AssertionError(f"{path} mentions {found.group()}")
 
 
-def workers(count, program, prefix, arguments=(), timeout=60, fails=False, **env):
+def workers(count, program, prefix, arguments=(), timeout=180, fails=False, **env):
     """Runs `count` workers of a program with the tree's own duet-run."""
     output = run(prefix / "bin" / "duet-run", "-n", count, "--", program, *arguments, timeout=timeout, fails=fails, **env)
     if not fails:
