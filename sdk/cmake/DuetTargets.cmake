@@ -52,9 +52,12 @@ function(duet_test name)
   gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES ${properties})
 endfunction()
 
-# duet_program(NAME SOURCES … LIBS …): an installed tool or a sample; lands in build/<preset>/bin.
+# duet_program(NAME [INSTALL] SOURCES … LIBS …): a tool (INSTALL) or a sample; lands in build/<preset>/bin.
 function(duet_program name)
-  cmake_parse_arguments(arg "" "" "SOURCES;LIBS" ${ARGN})
+  cmake_parse_arguments(arg "INSTALL" "" "SOURCES;LIBS" ${ARGN})
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE duet_warnings ${arg_LIBS})
+  if(arg_INSTALL)
+    duet_install_program(${name})
+  endif()
 endfunction()
