@@ -5,11 +5,13 @@
 #include <optional>
 #include <utility>
 
+#include "duet/error.h"
 #include "dynamics/passes.h"
 #include "exchange/block_header.h"
 #include "exchange/lane.h"
 #include "exchange/pass_memory.h"
 #include "exchange/status_text.h"
+#include "exchange/tree_blocks.h"
 #include "support/log.h"
 
 namespace duet::exchange {
@@ -37,6 +39,11 @@ std::shared_ptr<PassMemory> memory_for(Replica& replica, std::size_t children) {
   return kept;
 }
 
+TreeBlocks::Take what_to_take(TreeOperation operation, bool has_result) {
+  if (operation == TreeOperation::kBroadcast) return TreeBlocks::Take::kParameters;
+  return has_result ? TreeBlocks::Take::kResult : TreeBlocks::Take::kInvariant;
+}
+
 }  // namespace
 
 class TreePass::Impl : public std::enable_shared_from_this<TreePass::Impl> {
@@ -50,7 +57,8 @@ class TreePass::Impl : public std::enable_shared_from_this<TreePass::Impl> {
         timeout_(timeout),
         last_progress_(now),
         blocks_(replica.block_count()),
-        memory_(memory_for(replica, links.children.size())) {
+        memory_(memory_for(replica, links.children.size())),
+        own_(replica, *memory_, what_to_take(operation, has_result)) {
     if (links.parent != nullptr) parent_.emplace(*links.parent);
     children_.reserve(links.children.size());
     for (transport::Connection* child : links.children)
@@ -60,12 +68,13 @@ class TreePass::Impl : public std::enable_shared_from_this<TreePass::Impl> {
   bool advance(double now) {
     if (over_) return true;
     bool moved = false;
-    while (error_.empty() && step())
+    device_busy_ = false;
+    while (!committing_ && error_.empty() && step())
       moved = true;
     if (!error_.empty()) {
       over_ = true;
     } else if (done()) {
-      commit();
+      commit(now);
     } else if (moved) {
       last_progress_ = now;
     } else if (now - last_progress_ > timeout_) {
@@ -78,7 +87,8 @@ class TreePass::Impl : public std::enable_shared_from_this<TreePass::Impl> {
   bool complete() const { return complete_; }
   const std::string& error() const { return error_; }
   int members() const { return static_cast<int>(members_); }
-  double squared_distance() const { return squared_distance_; }
+  double squared_distance() const { return own_.squared_distance(); }
+  bool device_busy() const { return device_busy_; }
 
  private:
   struct Child {
@@ -102,6 +112,11 @@ class TreePass::Impl : public std::enable_shared_from_this<TreePass::Impl> {
     return transport::now_ns() + static_cast<std::uint64_t>(timeout_ * kBackstop * 1e9);
   }
   float* result(std::size_t k) { return reinterpret_cast<float*>(memory_->result(k) + kBlockHeaderBytes); }
+  bool own_is_here(std::size_t k) {
+    if (own_.here(k)) return true;
+    device_busy_ = true;
+    return false;
+  }
   const float* from_child(std::size_t child, std::size_t k) {
     return reinterpret_cast<const float*>(memory_->from_child(child, k) + kBlockHeaderBytes);
   }
@@ -143,6 +158,11 @@ class TreePass::Impl : public std::enable_shared_from_this<TreePass::Impl> {
   }
 
   bool step() {
+    // A broken pass before this one may have left work on a device behind.
+    if (!settled_ && !(settled_ = memory_->idle())) {
+      device_busy_ = true;
+      return false;
+    }
     bool moved = false;
     if (operation_ == TreeOperation::kAverage) {
       moved |= receive_sums();
@@ -207,7 +227,7 @@ class TreePass::Impl : public std::enable_shared_from_this<TreePass::Impl> {
     if (added_ == blocks_) return false;
     // Not far ahead of what goes up, so that it goes up from the cache.
     if (parent_ && added_ >= parent_->up.finished() + PassMemory::kInFlight) return false;
-    if (!sums_are_here()) return false;
+    if (!own_is_here(added_) || !sums_are_here()) return false;
     const std::size_t k = added_;
     const Block& block = replica_.block(k);
     std::uint32_t members = 1;
@@ -215,7 +235,7 @@ class TreePass::Impl : public std::enable_shared_from_this<TreePass::Impl> {
     const auto passed_on = std::find_if(children_.begin(), children_.end(),
                                         [](const Child& child) { return child.first.result; });
     if (has_result_) {
-      std::memcpy(result(k), block.x, block.count * sizeof(float));
+      own_.take(k);
       members = static_cast<std::uint32_t>(memory_->members_of_result());
     } else if (passed_on != children_.end()) {
       const auto c = static_cast<std::size_t>(passed_on - children_.begin());
@@ -223,7 +243,7 @@ class TreePass::Impl : public std::enable_shared_from_this<TreePass::Impl> {
       members = passed_on->first.members;
     } else {
       is_result = false;
-      dynamics::invariant(block.x, block.d, block.z, result(k), block.count);
+      own_.take(k);
       for (std::size_t c = 0; c < children_.size(); ++c) {
         dynamics::accumulate(result(k), from_child(c, k), block.count);
         members += children_[c].first.members;
@@ -279,20 +299,15 @@ class TreePass::Impl : public std::enable_shared_from_this<TreePass::Impl> {
     for (const Child& child : children_) {
       if (k >= child.down.finished() + PassMemory::kInFlight) return false;
     }
-    const Block& block = replica_.block(k);
-    std::memcpy(result(k), block.x, block.count * sizeof(float));
+    if (!own_is_here(k)) return false;
+    own_.take(k);
     seal(BlockKind::kTreeDown, k, 0, true);
     ++ready_;
     return true;
   }
 
   void block_is_ready() {
-    const Block& block = replica_.block(ready_);
-    if (block.role == BufferRole::kParameters) {
-      dynamics::snapshot(block.x, block.d, nullptr, memory_->scratch(), DType::kFloat32, block.count, 0.0F);
-      squared_distance_ +=
-          dynamics::squared_distance(memory_->scratch(), result(ready_), DType::kFloat32, block.count);
-    }
+    own_.compare(ready_);
     ++ready_;
   }
 
@@ -343,12 +358,18 @@ class TreePass::Impl : public std::enable_shared_from_this<TreePass::Impl> {
 
   // ---- the end
   // ------------------------------------------------------------------------------------------------------
-  void commit() {
-    for (std::size_t k = 0; k < blocks_; ++k) {
-      const Block& block = replica_.block(k);
-      std::memcpy(block.x, result(k), block.count * sizeof(float));
+  /// From here on nothing of it can fail but the device.
+  void commit(double now) {
+    if (!committing_) last_progress_ = now;
+    committing_ = true;
+    if (!own_.commit(operation_ == TreeOperation::kAverage)) {
+      device_busy_ = true;
+      if (now - last_progress_ > timeout_) {
+        throw DeviceError(
+            fmt::format("a device has not taken the result of a tree pass within {:g} s", timeout_));
+      }
+      return;
     }
-    replica_.clear_corrections();
     if (operation_ == TreeOperation::kAverage) memory_->set_members_of_result(members());
     complete_ = true;
     over_ = true;
@@ -381,14 +402,17 @@ class TreePass::Impl : public std::enable_shared_from_this<TreePass::Impl> {
   double last_progress_;
   std::size_t blocks_;
   std::shared_ptr<PassMemory> memory_;
+  TreeBlocks own_;
   std::optional<Parent> parent_;
   std::vector<Child> children_;  // never resized: operations in flight point into it
 
   std::size_t added_ = 0;  // blocks before this one are summed up (the root: divided)
   std::size_t ready_ = 0;  // blocks before this one are results
   std::uint32_t members_ = 0;
-  double squared_distance_ = 0.0;
   std::string error_;
+  bool settled_ = false;
+  bool committing_ = false;
+  bool device_busy_ = false;
   bool over_ = false;
   bool complete_ = false;
 };
@@ -409,6 +433,9 @@ const std::string& TreePass::error() const {
 }
 int TreePass::members() const {
   return impl_->members();
+}
+bool TreePass::device_busy() const {
+  return impl_->device_busy();
 }
 double TreePass::squared_distance() const {
   return impl_->squared_distance();

@@ -18,7 +18,8 @@ struct TreeLinks {
 
 enum class TreeOperation {
   kBroadcast,  ///< x = the root's x everywhere; d = z = 0
-  kAverage,    ///< x = Σ (x + d + ½z) / members, everywhere; d = z = 0
+  /// x = Σ (x + d + ½z) / members, everywhere; d = z = 0 (with bf16 parameters d keeps what x cannot hold)
+  kAverage,
 };
 
 /// One pass up and down the tree, block by block and pipelined: children's sums are added to this worker's,
@@ -36,7 +37,7 @@ enum class TreeOperation {
 /// next one; after a broken one, close them. Sums are float32, added in the tree's order: the result is the
 /// same to the bit on every worker and in every run of the same tree. Values that are not finite are averaged
 /// like any others (squared_distance() then tells). All calls from the communication thread; replica and
-/// connections must outlive the object.
+/// connections must outlive the object. With devices, advance() may throw DeviceError.
 class TreePass {
  public:
   /// timeout: seconds without progress. Throws ConfigurationError when there is no memory for the copy.
@@ -47,6 +48,8 @@ class TreePass {
   TreePass& operator=(const TreePass&) = delete;
 
   bool advance(double now);  ///< true: over
+  /// The last advance() stopped because work on a device is not done: look again within microseconds.
+  bool device_busy() const;
   bool complete() const;
   const std::string& error() const;  ///< why not; names the peer
   /// kAverage, once complete: how many workers the result counts (with has_result somewhere: that earlier

@@ -11,7 +11,6 @@
 
 #include "duet/error.h"
 #include "support/log.h"
-#include "telemetry/sketch.h"
 
 namespace duet::worker {
 namespace {
@@ -148,12 +147,16 @@ void Communication::stop() {
 }
 
 std::vector<double> Communication::sketch() {
-  telemetry::Sketcher sketcher(sketch_seed(options_));
-  std::size_t next_block = 0;
-  if (!sketch_position(replica_, sketcher, next_block, replica_.parameter_block_count(), kSketchPatience)) {
+  if (!sketch_) {
+    sketch_ = std::make_unique<PositionSketch>(replica_, sketch_seed(options_.seed),
+                                               PositionSketch::Side::kCommunication);
+  }
+  sketch_->reset();
+  if (!sketch_->add(replica_.parameter_block_count(), kSketchPatience)) {
     throw TimeoutError("sketch(): the trainer did not let go of the parameters within a second");
   }
-  return sketcher.values();
+  sketch_->wait(kSketchPatience);
+  return sketch_->values();
 }
 
 void Communication::run() {

@@ -11,6 +11,12 @@
 #include "support/log.h"
 
 namespace duet::worker {
+namespace {
+
+/// How soon to look again at what a device does, block by block.
+constexpr double kDeviceRetry = 20e-6;
+
+}  // namespace
 
 TreeRunner::TreeRunner(exchange::Replica& replica, transport::Context& context,
                        const membership::Roster& roster, const Topology& topology, const Options& options,
@@ -192,7 +198,8 @@ void TreeRunner::pass_failed(double now, const std::string& why) {
 
 double TreeRunner::next_deadline(double now) const {
   if (state_ != State::kRunning) return std::numeric_limits<double>::infinity();
-  return std::min(request_.deadline, pass_ != nullptr ? now + 0.1 : retry_at_);
+  if (pass_ == nullptr) return std::min(request_.deadline, retry_at_);
+  return std::min(request_.deadline, now + (pass_->device_busy() ? kDeviceRetry : 0.1));
 }
 
 }  // namespace duet::worker

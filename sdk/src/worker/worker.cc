@@ -13,14 +13,17 @@
 #include "support/log.h"
 #include "worker/communication.h"
 #include "worker/join.h"
+#include "worker/position_sketch.h"
 #include "worker/shared.h"
-#include "worker/tick_driver.h"
 
 namespace duet {
 namespace {
 
 /// Control messages are small; this is what one of them may carry for gather().
 constexpr std::size_t kLargestGathered = 16u << 20;
+
+/// A device on which the trainer's work, and a sketch behind it, takes longer has most likely failed.
+constexpr double kSketchSeconds = 30.0;
 
 Topology topology_for(const Options& options) {
   if (options.topology) {
@@ -34,21 +37,58 @@ Topology topology_for(const Options& options) {
   return Topology::make(options.graph, options.world_size, options.rate);
 }
 
-/// Holds the trainer's side of the gate, and measures how long it took to get in.
+/// The trainer's turn at the gate, and how long it took to get in. leave() says when the trainer's work is
+/// enqueued (devices) or done (host); without it, because something was thrown, what is left is only logged.
 class TrainerInside {
  public:
-  TrainerInside(exchange::Gate& gate, std::atomic<double>& waited) : gate_(gate) {
+  TrainerInside(exchange::Replica& replica, std::atomic<double>& waited) : replica_(replica) {
     const auto before = std::chrono::steady_clock::now();
-    gate_.enter_trainer();
+    replica_.enter_trainer();
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - before;
     waited.store(waited.load(std::memory_order_relaxed) + took.count(), std::memory_order_relaxed);
   }
-  ~TrainerInside() { gate_.leave_trainer(); }
+  ~TrainerInside() {
+    if (!inside_) return;
+    try {
+      replica_.leave_trainer();
+    } catch (const std::exception& error) {
+      support::error("{}", error.what());
+    }
+  }
+  void leave() {
+    inside_ = false;
+    replica_.leave_trainer();
+  }
   TrainerInside(const TrainerInside&) = delete;
   TrainerInside& operator=(const TrainerInside&) = delete;
 
  private:
-  exchange::Gate& gate_;
+  exchange::Replica& replica_;
+  bool inside_ = true;
+};
+
+/// While the trainer's thread waits for a tree pass, which writes x on devices in an order of its own.
+class HandedOver {
+ public:
+  explicit HandedOver(exchange::Replica& replica) : replica_(replica) { replica_.hand_over(); }
+  ~HandedOver() {
+    if (!over_) return;
+    try {
+      replica_.take_back();
+    } catch (const std::exception& error) {
+      support::error("{}", error.what());
+    }
+  }
+  void take_back() {
+    over_ = false;
+    replica_.take_back();
+  }
+  HandedOver(const HandedOver&) = delete;
+  HandedOver& operator=(const HandedOver&) = delete;
+
+ private:
+  exchange::Replica& replica_;
+  bool over_ = true;
 };
 
 }  // namespace
@@ -79,7 +119,9 @@ class Worker::Impl : public StepContext {
     options.run_id = joined.roster.run_id;
     communication = std::make_unique<worker::Communication>(std::move(joined), options, topology,
                                                             std::move(algorithm), *replica, shared);
+    HandedOver handed(*replica);
     communication->start(options.keep_start).get();
+    handed.take_back();
   }
 
   // ---- StepContext
@@ -88,7 +130,9 @@ class Worker::Impl : public StepContext {
   void average(double timeout) override {
     const auto samples = shared.samples.load() * static_cast<std::uint64_t>(members());
     vote = options.sample_goal > 0 && samples >= options.sample_goal ? 1.0F : 0.0F;
+    HandedOver handed(*replica);
     communication->average(timeout).get();
+    handed.take_back();
     if (vote > 0.0F) agreed_to_stop.store(true);
   }
 
@@ -113,6 +157,7 @@ class Worker::Impl : public StepContext {
   Topology topology;
   worker::Shared shared;
   std::optional<exchange::Replica> replica;
+  std::optional<worker::PositionSketch> sketch;  ///< the trainer's
   std::unique_ptr<StepAlgorithm> step_algorithm;
   float vote = 0.0F;
   std::atomic<bool> agreed_to_stop{false};
@@ -131,9 +176,10 @@ void Worker::step(const std::function<void()>& update, std::uint64_t samples) {
   if (impl.finished)
     throw Error("Worker::step() after finish(): this worker has left the run; make a new one");
   {
-    const TrainerInside inside(impl.replica->gate(), impl.shared.gate_seconds);
+    TrainerInside inside(*impl.replica, impl.shared.gate_seconds);
     impl.replica->deliver();
     update();
+    inside.leave();
   }
   impl.shared.samples.fetch_add(samples, std::memory_order_relaxed);
   const auto step = impl.shared.steps.fetch_add(1);
@@ -143,9 +189,10 @@ void Worker::step(const std::function<void()>& update, std::uint64_t samples) {
 }
 
 void Worker::edit(const std::function<void()>& change) {
-  const TrainerInside inside(impl_->replica->gate(), impl_->shared.gate_seconds);
+  TrainerInside inside(*impl_->replica, impl_->shared.gate_seconds);
   impl_->replica->deliver();
   change();
+  inside.leave();
 }
 
 bool Worker::done() const {
@@ -172,7 +219,10 @@ FinishResult Worker::finish() {
     alone.lowest = true;
     return alone;
   }
-  return impl.communication->finish().get();
+  HandedOver handed(*impl.replica);
+  FinishResult result = impl.communication->finish().get();
+  handed.take_back();
+  return result;
 }
 
 std::map<int, std::string> Worker::gather(const std::string& text, double timeout) {
@@ -192,11 +242,20 @@ std::vector<double> Worker::sketch() {
   Impl& impl = *impl_;
   if (impl.communication != nullptr && impl.communication->is_this_thread())
     return impl.communication->sketch();
-  telemetry::Sketcher sketcher(worker::sketch_seed(impl.options));
-  const TrainerInside inside(impl.replica->gate(), impl.shared.gate_seconds);
-  for (std::size_t i = 0; i < impl.replica->parameter_block_count(); ++i)
-    worker::sketch_block(impl.replica->block(i), sketcher);
-  return sketcher.values();
+  if (!impl.sketch) {
+    impl.sketch.emplace(*impl.replica, worker::sketch_seed(impl.options.seed),
+                        worker::PositionSketch::Side::kTrainer);
+  }
+  TrainerInside inside(*impl.replica, impl.shared.gate_seconds);
+  impl.sketch->reset();
+  impl.sketch->add(impl.replica->parameter_block_count(), 0.0);
+  impl.sketch->wait(kSketchSeconds);
+  inside.leave();
+  return impl.sketch->values();
+}
+
+void Worker::set_stream(int device_index, void* stream) {
+  impl_->replica->set_stream(device_index, stream);
 }
 
 RunStatus Worker::status() const {

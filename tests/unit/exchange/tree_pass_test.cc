@@ -265,7 +265,7 @@ TEST_P(TreePassOn, PassesAnEarlierResultOnWhoeverHasIt) {
     if (who + 2 < GetParam().size) have.insert(static_cast<std::size_t>(who + 2));
     for (const std::size_t i : have) {
       Worker& worker = *forest.workers[i];
-      worker.replica->clear_corrections();
+      test::clear_corrections(*worker.replica);
       for (auto& buffer : worker.parameters) {
         for (std::size_t k = 0; k < buffer.size(); ++k)
           buffer[k] = 0.1F * static_cast<float>(k);
