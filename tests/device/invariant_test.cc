@@ -146,7 +146,7 @@ class DeviceInvariant : public OnDevice, public ::testing::WithParamInterface<Ti
 };
 
 TEST_P(DeviceInvariant, IsMovedByTheTrainersUpdatesAlone) {
-  const int count = exchange::test::full_counts() ? 2000 : 120;
+  const int count = exchange::test::full_counts() ? 2000 : 60;
   std::vector<std::unique_ptr<Training>> all;
   for (int rank = 0; rank < kWorkers; ++rank)
     all.push_back(std::make_unique<Training>(GetParam(), rank));
@@ -210,9 +210,9 @@ constexpr auto kBf16 = DType::kBFloat16;
 
 INSTANTIATE_TEST_SUITE_P(
     Timings, DeviceInvariant,
-    ::testing::Values(Timing{"quick_steps", 0, 200, false, {{kElements}, true, 128, 4, kF32, kF32}},
+    ::testing::Values(Timing{"quick_steps", 0, 300, false, {{kElements}, true, 128, 4, kF32, kF32}},
                       Timing{"long_inside", 300, 100, false, {{kElements}, true, 128, 2, kF32, kF32}},
-                      Timing{"one_in_flight", 0, 500, false, {{kElements}, true, 128, 1, kF32, kF32}},
+                      Timing{"one_in_flight", 0, 1500, false, {{kElements}, true, 128, 1, kF32, kF32}},
                       Timing{"bfloat16_wire", 20, 300, false, {{kElements}, true, 128, 4, kBf16, kF32}},
                       Timing{"without_momentum", 50, 300, false, {{kElements}, false, 128, 4, kF32, kF32}},
                       Timing{"wire_on_device", 0, 300, true, {{kElements}, true, 128, 4, kF32, kF32}}),

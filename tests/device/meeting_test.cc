@@ -99,7 +99,7 @@ class MeetingOnDevice : public OnDevice, public ::testing::WithParamInterface<Ca
 TEST_P(MeetingOnDevice, MovesBothByTheirCoefficients) {
   const Case& c = GetParam();
   Couple couple(c.shape, c.a, c.b, c.takes_device_memory);
-  for (std::uint64_t number = 1; number <= 8; ++number) {
+  for (std::uint64_t number = 1; number <= 4; ++number) {
     MeetingPlan of_a = plan(number, c.shape.momentum ? 0.2 : 0.0, c.shape.momentum ? 1.3 : 0.0);
     MeetingPlan of_b = plan(number, c.shape.momentum ? 0.03 : 0.0, c.shape.momentum ? 1.3 : 0.0);
     of_a.wire = of_b.wire = c.shape.wire;
@@ -141,7 +141,7 @@ TEST_P(MeetingOnDevice, KeepsTheInvariantWhenBothMoveAlike) {
 TEST_P(MeetingOnDevice, CanBreakAtAnyMoment) {
   const Case& c = GetParam();
   Couple couple(c.shape, c.a, c.b, c.takes_device_memory);
-  for (int turns = 0; turns < 25; ++turns) {
+  for (int turns = 0; turns < 20; ++turns) {
     {
       MeetingPlan both = plan(100 + static_cast<std::uint64_t>(turns), c.shape.momentum ? 0.1 : 0.0, 0.0);
       both.wire = c.shape.wire;
@@ -179,26 +179,26 @@ constexpr auto kBf16 = DType::kBFloat16;
 INSTANTIATE_TEST_SUITE_P(
     Workers, MeetingOnDevice,
     ::testing::Values(
-        Case{"both_on_devices", Home::kDevice, Home::kDevice, false, {{5000}, true, 128, 4, kF32, kF32}},
+        Case{"both_on_devices", Home::kDevice, Home::kDevice, false, {{1500}, true, 128, 4, kF32, kF32}},
         Case{"one_element", Home::kDevice, Home::kDevice, false, {{1}, true, 128, 4, kF32, kF32}},
-        Case{"one_in_flight", Home::kDevice, Home::kDevice, false, {{3000}, true, 128, 1, kF32, kF32}},
-        Case{"device_and_host", Home::kDevice, Home::kHost, false, {{5000}, true, 128, 4, kF32, kF32}},
+        Case{"one_in_flight", Home::kDevice, Home::kDevice, false, {{900}, true, 128, 1, kF32, kF32}},
+        Case{"device_and_host", Home::kDevice, Home::kHost, false, {{1500}, true, 128, 4, kF32, kF32}},
         Case{"buffers_here_and_there",
              Home::kBoth,
              Home::kDevice,
              false,
-             {{777, 1, 1031, 0, 513, 64}, true, 100, 3, kF32, kF32}},
-        Case{"without_momentum", Home::kDevice, Home::kHost, false, {{5000}, false, 128, 4, kF32, kF32}},
-        Case{"bfloat16_wire", Home::kDevice, Home::kHost, false, {{5000, 33}, true, 128, 4, kBf16, kF32}},
-        Case{"bfloat16_parameters", Home::kDevice, Home::kHost, false, {{5001}, true, 128, 4, kF32, kBf16}},
-        Case{"bfloat16_all", Home::kDevice, Home::kDevice, false, {{5001}, true, 128, 2, kBf16, kBf16}},
-        Case{"wire_on_device", Home::kDevice, Home::kDevice, true, {{5000}, true, 128, 4, kF32, kF32}},
-        Case{"wire_on_device_to_host", Home::kHost, Home::kDevice, true, {{5000}, true, 128, 2, kF32, kF32}},
+             {{377, 1, 431, 0, 213, 64}, true, 100, 3, kF32, kF32}},
+        Case{"without_momentum", Home::kDevice, Home::kHost, false, {{1500}, false, 128, 4, kF32, kF32}},
+        Case{"bfloat16_wire", Home::kDevice, Home::kHost, false, {{1500, 33}, true, 128, 4, kBf16, kF32}},
+        Case{"bfloat16_parameters", Home::kDevice, Home::kHost, false, {{1501}, true, 128, 4, kF32, kBf16}},
+        Case{"bfloat16_all", Home::kDevice, Home::kDevice, false, {{1501}, true, 128, 2, kBf16, kBf16}},
+        Case{"wire_on_device", Home::kDevice, Home::kDevice, true, {{1500}, true, 128, 4, kF32, kF32}},
+        Case{"wire_on_device_to_host", Home::kHost, Home::kDevice, true, {{1500}, true, 128, 2, kF32, kF32}},
         Case{"wire_on_device_here_and_there",
              Home::kBoth,
              Home::kBoth,
              true,
-             {{777, 1, 1031, 5, 513, 64}, true, 100, 3, kBf16, kBf16}}),
+             {{377, 1, 431, 5, 213, 64}, true, 100, 3, kBf16, kBf16}}),
     [](const auto& one) { return std::string(one.param.name); });
 
 class OneMeetingOnDevice : public OnDevice {};

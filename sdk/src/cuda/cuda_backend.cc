@@ -82,8 +82,7 @@ int CudaBackend::owner(const void* data) {
   cudaPointerAttributes attributes{};
   if (!report(cudaPointerGetAttributes(&attributes, data))) return -1;
   // Managed memory lies wherever it was last touched; its device is the one that it was allocated for.
-  const bool on_device =
-      attributes.type == cudaMemoryTypeDevice || attributes.type == cudaMemoryTypeManaged;
+  const bool on_device = attributes.type == cudaMemoryTypeDevice || attributes.type == cudaMemoryTypeManaged;
   return on_device ? attributes.device : -1;
 }
 
@@ -218,8 +217,10 @@ bool CudaBackend::sketch(int index, void* stream, std::uint64_t key, dynamics::C
 extern "C" __attribute__((visibility("default"))) duet::device::Backend* duet_device_backend(
     std::uint32_t interface_version, char* reason, std::size_t bytes) {
   if (interface_version != duet::device::kInterfaceVersion) {
-    std::snprintf(reason, bytes, "built for version %u of Duet's interface to devices, asked for %u: install both of one build",
-                  duet::device::kInterfaceVersion, interface_version);
+    std::snprintf(
+        reason, bytes,
+        "built for version %u of Duet's interface to devices, asked for %u: install both of one build",
+        duet::device::kInterfaceVersion, interface_version);
     return nullptr;
   }
   // Never destroyed: streams of other threads may outlive main().

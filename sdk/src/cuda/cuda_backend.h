@@ -7,7 +7,8 @@
 namespace duet::cuda {
 
 /// CUDA devices for libduet, through the runtime library (linked statically, so that this library loads where
-/// there is no driver, and then says so). Whatever it calls, the calling thread's current device is as before.
+/// there is no driver, and then says so). Whatever it calls, the calling thread's current device is as
+/// before.
 class CudaBackend final : public device::Backend {
  public:
   const char* failure() const override;

@@ -144,8 +144,8 @@ cudaError_t mix(cudaStream_t stream, float* d, float* z, std::size_t count, floa
   return cudaGetLastError();
 }
 
-cudaError_t invariant(cudaStream_t stream, dynamics::ConstElements x, const float* d, const float* z, float* out,
-                      std::size_t count) {
+cudaError_t invariant(cudaStream_t stream, dynamics::ConstElements x, const float* d, const float* z,
+                      float* out, std::size_t count) {
   dynamics::choose_invariant(x, d, z, out, Launch{stream, count});
   return cudaGetLastError();
 }

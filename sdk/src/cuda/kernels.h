@@ -16,10 +16,11 @@ cudaError_t snapshot(cudaStream_t stream, dynamics::ConstElements x, float* d, f
 cudaError_t apply(cudaStream_t stream, float* d, float* z, const void* s, const void* r, DType wire,
                   std::size_t count, float alpha, float beta);
 cudaError_t deliver(cudaStream_t stream, dynamics::Elements x, float* d, std::size_t count);
-cudaError_t assign(cudaStream_t stream, dynamics::Elements x, float* d, const float* value, std::size_t count);
+cudaError_t assign(cudaStream_t stream, dynamics::Elements x, float* d, const float* value,
+                   std::size_t count);
 cudaError_t mix(cudaStream_t stream, float* d, float* z, std::size_t count, float c);
-cudaError_t invariant(cudaStream_t stream, dynamics::ConstElements x, const float* d, const float* z, float* out,
-                      std::size_t count);
+cudaError_t invariant(cudaStream_t stream, dynamics::ConstElements x, const float* d, const float* z,
+                      float* out, std::size_t count);
 cudaError_t widen(cudaStream_t stream, dynamics::ConstElements x, float* out, std::size_t count);
 /// *sum += ‖s − r‖².
 cudaError_t squared_distance(cudaStream_t stream, const void* s, const void* r, DType wire, std::size_t count,

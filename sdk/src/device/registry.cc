@@ -49,12 +49,14 @@ std::vector<std::string> places() {
   return found;
 }
 
-Backend* load() {
+}  // namespace
+
+Backend* load_library(const std::vector<std::string>& paths) {
   std::string report;
-  for (const std::string& path : places()) {
+  for (const std::string& path : paths) {
     std::error_code ignored;
     if (path.front() != '/') {
-      report += fmt::format("\n  {}: DUET_CUDA_LIBRARY must be an absolute path", path);
+      report += fmt::format("\n  {}: not an absolute path", path);
       continue;
     }
     if (!fs::exists(path, ignored)) {
@@ -86,21 +88,21 @@ Backend* load() {
       report));
 }
 
-}  // namespace
-
 std::shared_ptr<Device> open(DeviceKind kind, int index) {
   if (kind != DeviceKind::kCuda) throw ConfigurationError("only CUDA devices can be opened");
   Known& all = known();
   const std::lock_guard lock(all.mutex);
   Backend* backend = all.replacement;
   if (backend == nullptr) {
-    if (all.loaded == nullptr) all.loaded = load();
+    if (all.loaded == nullptr) all.loaded = load_library(places());
     backend = all.loaded;
   }
   int count = 0;
   if (!backend->count(&count)) {
     throw ConfigurationError(
-        fmt::format("a buffer is in CUDA memory, but CUDA cannot be used here: {}", backend->failure()));
+        fmt::format("a buffer is in CUDA memory, but CUDA cannot be used here: {}. Is an NVIDIA driver "
+                    "installed, and recent enough?",
+                    backend->failure()));
   }
   if (index < 0 || index >= count) {
     throw ConfigurationError(

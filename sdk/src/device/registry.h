@@ -1,6 +1,8 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "device/device.h"
 #include "duet/buffer.h"
@@ -12,6 +14,9 @@ namespace duet::device {
 /// every place that was looked at, or with the driver's reason, or with the devices that there are.
 /// Thread-safe.
 std::shared_ptr<Device> open(DeviceKind kind, int index);
+
+/// The library at the first of these paths where there is a file; what open() does, and for tests.
+Backend* load_library(const std::vector<std::string>& paths);
 
 /// For tests, while no device is in use: this backend in place of the kind's library; null: the library
 /// again.
