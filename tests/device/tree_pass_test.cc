@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <memory>
 #include <ostream>
@@ -17,6 +18,7 @@ namespace {
 using exchange::TreeLinks;
 using exchange::TreeOperation;
 using exchange::TreePass;
+using exchange::TreePlan;
 using exchange::test::seconds;
 
 struct Case {
@@ -53,7 +55,7 @@ class Path {
     }
   }
 
-  std::vector<std::unique_ptr<TreePass>> begin(TreeOperation operation, std::uint64_t attempt,
+  std::vector<std::unique_ptr<TreePass>> begin(TreeOperation operation, std::uint64_t number,
                                                std::size_t with_result = SIZE_MAX) {
     std::vector<std::unique_ptr<TreePass>> passes;
     for (std::size_t i = 0; i < members.size(); ++i) {
@@ -61,8 +63,14 @@ class Path {
       links.parent = up_[i].get();
       if (down_[i] != nullptr) links.children.push_back(down_[i].get());
       members[i]->replica->hand_over();
-      passes.push_back(std::make_unique<TreePass>(*members[i]->replica, links, operation, attempt,
-                                                  i == with_result, 20.0, seconds()));
+      TreePlan plan;
+      plan.operation = operation;
+      plan.number = number;
+      plan.has_result = i == with_result;
+      plan.rank = static_cast<int>(i);
+      plan.world_size = static_cast<int>(members.size());
+      plan.timeout = 20.0;
+      passes.push_back(std::make_unique<TreePass>(*members[i]->replica, links, plan, seconds()));
     }
     return passes;
   }
@@ -86,10 +94,15 @@ class Path {
       member->replica->take_back();
   }
 
-  std::vector<double> mean() const {
+  std::vector<double> mean(bool of_positions = false) const {
     std::vector<double> sum;
     for (const auto& member : members) {
-      const auto mine = member->invariant();
+      auto mine = member->invariant();
+      if (of_positions) {
+        const Party::State state = member->state();
+        for (std::size_t i = 0; i < mine.size(); ++i)
+          mine[i] = double{state.x[i]} + double{state.d[i]};
+      }
       sum.resize(mine.size());
       for (std::size_t i = 0; i < sum.size(); ++i)
         sum[i] += mine[i] / static_cast<double>(members.size());
@@ -109,9 +122,6 @@ TEST_P(TreePassOnDevice, AveragesAlikeEverywhere) {
   Path path(GetParam());
   for (std::uint64_t attempt = 1; attempt <= 3; ++attempt) {
     const auto expected = path.mean();
-    std::vector<Party::State> before;
-    for (const auto& member : path.members)
-      before.push_back(member->state());
     const auto passes = path.begin(TreeOperation::kAverage, attempt);
     path.run(passes);
     const auto first = path.members[0]->state();
@@ -119,14 +129,11 @@ TEST_P(TreePassOnDevice, AveragesAlikeEverywhere) {
       EXPECT_EQ(passes[m]->members(), static_cast<int>(path.members.size()));
       const auto state = path.members[m]->state();
       ASSERT_EQ(state, first) << "all end with the same bits";
-      double distance = 0.0;
       for (std::size_t i = 0; i < expected.size(); ++i) {
         ASSERT_NEAR(double{state.x[i]} + double{state.d[i]}, expected[i], 4e-6) << "element " << i;
         ASSERT_TRUE(state.d[i] == 0.0F || GetParam().parameters == DType::kBFloat16);
         ASSERT_EQ(state.z[i], 0.0F);
-        distance += std::pow(double{before[m].x[i]} + double{before[m].d[i]} - expected[i], 2);
       }
-      EXPECT_NEAR(passes[m]->squared_distance(), distance, 1e-4 * distance + 1e-9);
     }
     // Nothing is left to be delivered.
     for (const auto& member : path.members) {
@@ -142,6 +149,61 @@ TEST_P(TreePassOnDevice, AveragesAlikeEverywhere) {
         moved.z[i] = 0.5F * static_cast<float>(m);
       path.members[m]->write(moved);
     }
+  }
+}
+
+/// The distance is to the mean of positions, which with momentum is not the result.
+TEST_P(TreePassOnDevice, MeasuresEachDistanceToTheMeanOfPositions) {
+  Path path(GetParam());
+  const auto result = path.mean();
+  const auto positions = path.mean(true);
+  ASSERT_NE(result, positions);
+  std::vector<Party::State> before;
+  for (const auto& member : path.members)
+    before.push_back(member->state());
+  const auto passes = path.begin(TreeOperation::kFinalAverage, 1);
+  path.run(passes);
+  const auto first = path.members[0]->state();
+  std::vector<int> everyone;
+  for (std::size_t m = 0; m < path.members.size(); ++m)
+    everyone.push_back(static_cast<int>(m));
+  double apart = 0.0;
+  for (std::size_t m = 0; m < path.members.size(); ++m) {
+    EXPECT_EQ(passes[m]->counted(), everyone);
+    EXPECT_EQ(passes[m]->members(), static_cast<int>(path.members.size()));
+    const auto state = path.members[m]->state();
+    ASSERT_EQ(state, first) << "all end with the same bits";
+    double distance = 0.0;
+    for (std::size_t i = 0; i < result.size(); ++i) {
+      ASSERT_NEAR(double{state.x[i]} + double{state.d[i]}, result[i], 4e-6) << "element " << i;
+      ASSERT_EQ(state.z[i], 0.0F);
+      distance += std::pow(double{before[m].x[i]} + double{before[m].d[i]} - positions[i], 2);
+    }
+    EXPECT_NEAR(passes[m]->squared_distance(), distance, 1e-4 * distance + 1e-9) << "member " << m;
+    apart += distance;
+  }
+  EXPECT_EQ(apart > 1.0, path.members.size() > 1) << "the members stood apart";
+}
+
+TEST_P(TreePassOnDevice, HandsTheFinalAverageOnAndMeasuresItForWhoeverMissedIt) {
+  Path path(GetParam());
+  path.run(path.begin(TreeOperation::kFinalAverage, 1));
+  const auto result = path.members[0]->state();
+  const std::size_t holder = path.members.size() - 1;
+  for (std::size_t m = 0; m < path.members.size(); ++m) {
+    Party::State moved = path.members[m]->state();
+    moved.x.assign(moved.x.size(), 7.0F);
+    moved.d.assign(moved.d.size(), 0.0F);
+    path.members[m]->write(moved);
+  }
+  const auto moved = path.members[holder]->state();
+  const auto passes = path.begin(TreeOperation::kFinalAverage, 2, holder);
+  path.run(passes);
+  for (std::size_t m = 0; m < path.members.size(); ++m) {
+    EXPECT_EQ(passes[m]->members(), static_cast<int>(path.members.size()));
+    EXPECT_EQ(passes[m]->counted().size(), path.members.size());
+    EXPECT_EQ(path.members[m]->state(), m == holder ? moved : result) << "who has it keeps what is its own";
+    EXPECT_EQ(passes[m]->squared_distance() > 0, m != holder);
   }
 }
 
@@ -170,23 +232,29 @@ TEST_P(TreePassOnDevice, BreaksAtAnyMomentAndChangesNothing) {
       bool over = false;
       for (int i = 0; i < turns && !over; ++i)
         over = path.turn(passes);
-      if (over) break;  // quicker than that
+      // Who was quick may already have begun to replace x: then it did not break.
+      if (over ||
+          std::any_of(passes.begin(), passes.end(), [](const auto& pass) { return pass->committing(); }))
+        break;
     }
     path.link();
-    // Who waited for longest may already be done: then this is no longer a pass that broke everywhere.
+    for (std::size_t m = 0; m < path.members.size(); ++m)
+      ASSERT_EQ(path.members[m]->state(), before[m]) << "after " << turns << " turns";
   }
   path.link();
   path.run(path.begin(TreeOperation::kAverage, attempt++));
   const auto result = path.members[0]->state();
-  // One member has the result, the others moved on.
-  for (std::size_t m = 0; m + 1 < path.members.size(); ++m) {
-    Party::State moved = path.members[m]->state();
+  // All moved on, and one gives the others what it kept.
+  const std::size_t holder = path.members.size() - 1;
+  for (const auto& member : path.members) {
+    Party::State moved = member->state();
     moved.x.assign(moved.x.size(), 7.0F);
-    path.members[m]->write(moved);
+    member->write(moved);
   }
-  path.run(path.begin(TreeOperation::kAverage, attempt++, path.members.size() - 1));
-  for (const auto& member : path.members)
-    EXPECT_EQ(member->state(), result);
+  const auto moved = path.members[holder]->state();
+  path.run(path.begin(TreeOperation::kAverage, attempt++, holder));
+  for (std::size_t m = 0; m < path.members.size(); ++m)
+    EXPECT_EQ(path.members[m]->state(), m == holder ? moved : result);
 }
 
 INSTANTIATE_TEST_SUITE_P(

@@ -61,6 +61,11 @@ Staging::~Staging() {
   }
 }
 
+void Staging::register_with(transport::Context& context) {
+  for (const auto& slot : slots_)
+    registrations_.push_back(context.register_memory(slot->data.get(), distance_at_));
+}
+
 std::unique_ptr<Slot> Staging::make_slot() const {
   auto slot = std::make_unique<Slot>();
   const std::size_t bytes = distance_at_ + kBlockHeaderBytes;

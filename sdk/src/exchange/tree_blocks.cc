@@ -1,87 +1,98 @@
 #include "exchange/tree_blocks.h"
 
 #include <cstring>
+#include <utility>
 
 #include "dynamics/passes.h"
 #include "exchange/block_header.h"
 
 namespace duet::exchange {
 
-TreeBlocks::TreeBlocks(Replica& replica, PassMemory& memory, Take take)
-    : replica_(replica), memory_(memory), take_(take) {}
+using Kind = TreePiece::Kind;
+
+TreeBlocks::TreeBlocks(Replica& replica, PassMemory& memory, const std::vector<TreePiece>& pieces,
+                       bool broadcast, int rank)
+    : replica_(replica), memory_(memory), pieces_(pieces), broadcast_(broadcast), rank_(rank) {
+  for (std::size_t k = 0; k < pieces.size(); ++k) {
+    order_.push_back(k);
+    // It is compared with x + d, which must not have been replaced yet.
+    if (k > 0 && pieces[k].kind == Kind::kPosition) std::swap(order_[k], order_[k - 1]);
+  }
+}
 
 float* TreeBlocks::result(std::size_t k) {
   return reinterpret_cast<float*>(memory_.result(k) + kBlockHeaderBytes);
 }
 
-// An earlier result is x, in float32; what bf16 could not hold of it is in d.
-bool TreeBlocks::takes_sum(const Block& block) const {
-  return take_ == Take::kInvariant || (take_ == Take::kResult && block.x.dtype != DType::kFloat32);
-}
-
-const float* TreeBlocks::z_of(const Block& block) const {
-  return take_ == Take::kInvariant ? block.z : nullptr;
+DevicePart* TreeBlocks::part_of(const TreePiece& piece) const {
+  return piece.kind == Kind::kCounted ? nullptr : replica_.block(piece.block).part;
 }
 
 bool TreeBlocks::here(std::size_t k) {
-  for (; begun_ < replica_.block_count() && begun_ < k + PassMemory::kInFlight; ++begun_) {
-    const Block& block = replica_.block(begun_);
-    if (block.part == nullptr) continue;
-    PassMemory::Passage& passage = memory_.passage(block.part, begun_);
+  for (; begun_ < pieces_.size() && begun_ < k + PassMemory::kInFlight; ++begun_) {
+    const TreePiece& piece = pieces_[begun_];
+    DevicePart* const part = part_of(piece);
+    if (part == nullptr) continue;
+    const Block& block = replica_.block(piece.block);
+    PassMemory::Passage& passage = memory_.passage(part, begun_);
     if (!passage.moved.done()) break;
     auto* const there = reinterpret_cast<float*>(passage.memory.get());
-    device::Stream& passes = block.part->passes();
-    if (takes_sum(block)) {
-      passes.invariant(block.x, block.d, z_of(block), there, block.count);
-    } else {
+    device::Stream& passes = part->passes();
+    if (broadcast_) {
       passes.widen(block.x, there, block.count);
+    } else {
+      passes.invariant(block.x, block.d, piece.kind == Kind::kModel ? block.z : nullptr, there, block.count);
     }
     passage.moved.record(passes);
-    device::Stream& outgoing = block.part->outgoing();
+    device::Stream& outgoing = part->outgoing();
     outgoing.wait(passage.moved);
     outgoing.copy(result(begun_), there, block.count * sizeof(float), device::Direction::kToHost);
     passage.moved.record(outgoing);
-    block.part->communication_leaves();
+    part->communication_leaves();
   }
-  const Block& block = replica_.block(k);
-  return block.part == nullptr || (begun_ > k && memory_.passage(block.part, k).moved.done());
+  DevicePart* const part = part_of(pieces_[k]);
+  return part == nullptr || (begun_ > k && memory_.passage(part, k).moved.done());
 }
 
 void TreeBlocks::take(std::size_t k) {
-  const Block& block = replica_.block(k);
-  if (block.part != nullptr) return;
-  if (takes_sum(block)) {
-    dynamics::invariant(block.x, block.d, z_of(block), result(k), block.count);
-  } else {
+  const TreePiece& piece = pieces_[k];
+  if (part_of(piece) != nullptr) return;
+  if (broadcast_) {
+    const Block& block = replica_.block(piece.block);
     dynamics::widen(block.x, result(k), block.count);
+  } else {
+    write_own_part(piece, replica_, rank_, memory_.result(k) + kBlockHeaderBytes);
   }
 }
 
 void TreeBlocks::compare(std::size_t k) {
-  const Block& block = replica_.block(k);
-  if (block.part != nullptr || block.role != BufferRole::kParameters) return;
-  dynamics::snapshot(block.x, block.d, nullptr, memory_.scratch(), DType::kFloat32, block.count, 0.0F);
+  const TreePiece& piece = pieces_[k];
+  if (!piece.measured || part_of(piece) != nullptr) return;
+  const Block& block = replica_.block(piece.block);
+  dynamics::invariant(block.x, block.d, nullptr, memory_.scratch(), block.count);
   squared_distance_ += dynamics::squared_distance(memory_.scratch(), result(k), DType::kFloat32, block.count);
 }
 
-bool TreeBlocks::commit(bool compare) {
+bool TreeBlocks::commit() {
   if (!committing_) {
     committing_ = true;
     for (const auto& part : replica_.parts())
       part->passes().clear(memory_.sum_there(part.get()), sizeof(double));
   }
-  for (; committed_ < replica_.block_count(); ++committed_) {
-    const Block& block = replica_.block(committed_);
-    if (block.part != nullptr) {
-      if (!memory_.passage(block.part, committed_).moved.done()) {
-        leave();
-        return false;
-      }
-      commit_on_device(block, committed_, compare);
+  for (; committed_ < order_.size(); ++committed_) {
+    const std::size_t k = order_[committed_];
+    const TreePiece& piece = pieces_[k];
+    DevicePart* const part = part_of(piece);
+    if (part == nullptr) {
+      commit_here(piece, k);
       continue;
     }
-    dynamics::assign(block.x, block.d, result(committed_), block.count);
-    if (block.z != nullptr) std::memset(block.z, 0, block.count * sizeof(float));
+    PassMemory::Passage& passage = memory_.passage(part, committed_);
+    if (!passage.moved.done()) {
+      leave();
+      return false;
+    }
+    commit_on_device(piece, k, passage);
   }
   if (!summed_up_) {
     for (const auto& part : replica_.parts()) {
@@ -100,21 +111,30 @@ bool TreeBlocks::commit(bool compare) {
   return true;
 }
 
-void TreeBlocks::commit_on_device(const Block& block, std::size_t k, bool compare) {
-  PassMemory::Passage& passage = memory_.passage(block.part, k);
+void TreeBlocks::commit_here(const TreePiece& piece, std::size_t k) {
+  if (piece.kind != Kind::kModel) return;
+  const Block& block = replica_.block(piece.block);
+  dynamics::assign(block.x, block.d, result(k), block.count);
+  if (block.z != nullptr) std::memset(block.z, 0, block.count * sizeof(float));
+}
+
+void TreeBlocks::commit_on_device(const TreePiece& piece, std::size_t k, PassMemory::Passage& passage) {
+  const Block& block = replica_.block(piece.block);
   auto* const there = reinterpret_cast<float*>(passage.memory.get());
   device::Stream& incoming = block.part->incoming();
   device::Stream& passes = block.part->passes();
   incoming.copy(there, result(k), block.count * sizeof(float), device::Direction::kToDevice);
   passage.moved.record(incoming);
   passes.wait(passage.moved);
-  if (compare && block.role == BufferRole::kParameters) {
-    void* const position = passage.position.get();
-    passes.snapshot(block.x, block.d, nullptr, position, DType::kFloat32, block.count, 0.0F);
+  if (piece.measured) {
+    auto* const position = reinterpret_cast<float*>(passage.position.get());
+    passes.invariant(block.x, block.d, nullptr, position, block.count);
     passes.squared_distance(position, there, DType::kFloat32, block.count, memory_.sum_there(block.part));
   }
-  if (block.z != nullptr) passes.clear(block.z, block.count * sizeof(float));
-  passes.assign(block.x, block.d, there, block.count);
+  if (piece.kind == Kind::kModel) {
+    if (block.z != nullptr) passes.clear(block.z, block.count * sizeof(float));
+    passes.assign(block.x, block.d, there, block.count);
+  }
   passage.moved.record(passes);
 }
 
