@@ -44,7 +44,9 @@ class Leftovers : public ContractTest {};
 TEST_P(Leftovers, NoneOfAProbe) {
   holds_to({"PROBE-1", "PROBE-2"});
   const duet_probe_result first = probe();
-  EXPECT_NE(first.capabilities & DUET_CAPABILITY_HOST_MEMORY, 0u);
+  const auto& memory = GetParam().memory;
+  EXPECT_NE(first.capabilities & (memory == nullptr ? DUET_CAPABILITY_HOST_MEMORY : memory->capability()),
+            0u);
   EXPECT_THAT(std::string(first.reason), Not(StrEq(""))) << "say what would be used";
   const Growth growth;
   for (int i = 0; i < 20; ++i) {
