@@ -351,7 +351,8 @@ namespace duet {
 
 std::vector<TransportCandidate> discover_transports(const std::vector<std::string>& plugin_path,
                                                     const std::function<bool(const std::string&)>& may_load) {
-  using namespace transport;  // NOLINT: this function's whole subject
+  using namespace transport;                      // NOLINT: this function's whole subject
+  const NoCrashNotes quiet(may_load != nullptr);  // who watches what is loaded does so from another process
   std::vector<TransportCandidate> candidates{describe("inproc", *built_in())};
   std::map<std::string, std::string> first;  // by name: the file that load_transport() would take
   for (const SearchPlace& place : search_places(plugin_path, plugin_path_from_environment())) {
