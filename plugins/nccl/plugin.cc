@@ -85,6 +85,10 @@ duet_status get_address(duet_context* context, void* address, std::uint64_t* byt
   });
 }
 
+std::string name_of(const duet_connect_request& request) {
+  return request.peer == nullptr ? "peer" : request.peer;
+}
+
 /// A host that was built before tickets were hands in a shorter request: none.
 Ticket ticket_of(const duet_connect_request* request) {
   constexpr std::size_t kNeeded = offsetof(duet_connect_request, peer) + sizeof request->peer;
@@ -94,7 +98,7 @@ Ticket ticket_of(const duet_connect_request* request) {
     throw FailureError(DUET_MISUSE, "nccl: a connect request without its struct_size");
   const bool has_ticket = request->struct_size >= kWithTicket;
   return Ticket::decode(has_ticket ? request->ticket : nullptr, has_ticket ? request->ticket_bytes : 0,
-                        request->session, request->peer == nullptr ? "peer" : request->peer);
+                        request->session, name_of(*request));
 }
 
 duet_status connect(duet_context* context, const duet_connect_request* request, duet_connection** connection,
@@ -103,7 +107,7 @@ duet_status connect(duet_context* context, const duet_connect_request* request, 
     *connection = nullptr;
     const Ticket ticket = ticket_of(request);
     if (request->address == nullptr)
-      throw FailureError(DUET_MISUSE, "nccl: connect() needs the peer's address");
+      throw FailureError(DUET_MISUSE, name_of(*request) + ": NCCL: connect() needs the peer's address");
     *connection = context->connect(*request, ticket);
     return DUET_OK;
   });

@@ -1,9 +1,16 @@
 #include "contract/contract_test.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <stdexcept>
 
 namespace duet::contract {
+
+std::unique_ptr<Endpoint> ContractTest::endpoint() {
+  const Source& source = GetParam();
+  const int device = endpoints_made_++ % std::max(source.last_device(), 1);
+  return std::make_unique<Endpoint>(table_, source.settings_on(device), source.memory, device);
+}
 
 duet_probe_result ContractTest::probe() {
   const transport::Settings lent = GetParam().settings;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <vector>
 
@@ -14,7 +15,7 @@ class ContractTest : public ::testing::TestWithParam<Source> {
  protected:
   ContractTest() : transport_(GetParam().load()), table_(transport_->table()) {}
 
-  std::unique_ptr<Endpoint> endpoint() { return std::make_unique<Endpoint>(table_, GetParam().settings); }
+  std::unique_ptr<Endpoint> endpoint();  ///< from any thread
   duet_probe_result probe();
   bool exact_size() { return (probe().capabilities & DUET_CAPABILITY_EXACT_SIZE) != 0; }
 
@@ -37,6 +38,7 @@ class ContractTest : public ::testing::TestWithParam<Source> {
 
   std::shared_ptr<const transport::Transport> transport_;
   const duet_transport& table_;
+  std::atomic<int> endpoints_made_{0};
 };
 
 /// A peer that went away is seen, or runs into the deadline.

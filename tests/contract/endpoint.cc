@@ -2,6 +2,7 @@
 
 #include <array>
 #include <stdexcept>
+#include <utility>
 
 namespace duet::contract {
 
@@ -12,7 +13,9 @@ std::vector<duet_setting> to_c(const transport::Settings& settings) {
   return out;
 }
 
-Endpoint::Endpoint(const duet_transport& table, const transport::Settings& settings) : table_(table) {
+Endpoint::Endpoint(const duet_transport& table, const transport::Settings& settings,
+                   std::shared_ptr<DeviceMemory> memory, int device)
+    : table_(table), memory_(std::move(memory)), device_(device) {
   const transport::Settings lent = settings;
   const auto c_settings = to_c(lent);
   duet_error error{};
@@ -100,12 +103,34 @@ int Endpoint::state(duet_connection* connection, duet_error* error) {
   return table_.connection_state(connection, error == nullptr ? &ignored : error);
 }
 
+Endpoint::Staged Endpoint::stage(bool send, void* data, std::uint64_t bytes) const {
+  // What is longer than any test's data is to be refused for its length: there is nothing behind it to copy.
+  constexpr std::uint64_t kMost = std::uint64_t{1} << 30;
+  if (bytes == 0) return {};
+  // At the same distance from an even address as the test's own.
+  const std::uint64_t shift = reinterpret_cast<std::uintptr_t>(data) % 16;
+  const auto piece = memory_->allocate(device_, (bytes > kMost ? 1 : bytes) + shift);
+  void* const start = static_cast<unsigned char*>(piece.get()) + shift;
+  if (bytes <= kMost) memory_->copy_in(device_, start, data, bytes);
+  return {.device = std::shared_ptr<void>(piece, start), .host = data, .copy_back = !send};
+}
+
+void Endpoint::unstage(const duet_completion& completion) {
+  const auto found = staged_.find(completion.operation);
+  if (found == staged_.end()) return;
+  const Staged& staged = found->second;
+  if (staged.copy_back && completion.status == DUET_OK)
+    memory_->copy_out(device_, staged.host, staged.device.get(), completion.bytes);
+  staged_.erase(found);
+}
+
 duet_status Endpoint::try_post(bool send, duet_connection* connection, void* data, std::uint64_t bytes,
                                std::uint64_t deadline, duet_error* error) {
-  const duet_memory memory{.data = data,
+  Staged staged = memory_ == nullptr ? Staged{} : stage(send, data, bytes);
+  const duet_memory memory{.data = memory_ == nullptr ? data : staged.device.get(),
                            .bytes = bytes,
-                           .kind = DUET_MEMORY_HOST,
-                           .device = 0,
+                           .kind = memory_ == nullptr ? std::int32_t{DUET_MEMORY_HOST} : memory_->kind(),
+                           .device = memory_ == nullptr ? 0 : device_,
                            .stream = nullptr,
                            .registration = nullptr};
   duet_error ignored{};
@@ -113,6 +138,7 @@ duet_status Endpoint::try_post(bool send, duet_connection* connection, void* dat
   const duet_status status = (send ? table_.post_send : table_.post_receive)(
       connection, &memory, id, deadline, error == nullptr ? &ignored : error);
   if (status == DUET_OK) in_flight_.insert(id);
+  if (status == DUET_OK && staged.device != nullptr) staged_[id] = std::move(staged);
   return status;
 }
 
@@ -154,6 +180,7 @@ std::size_t Endpoint::poll(std::uint64_t timeout_ns, std::uint32_t capacity) {
     EXPECT_TRUE(expected) << "operation " << batch[i].operation << " completed "
                           << (completions_.contains(batch[i].operation) ? "again" : "but was never posted");
     completions_[batch[i].operation] = batch[i];
+    unstage(batch[i]);
   }
   return count;
 }

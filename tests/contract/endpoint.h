@@ -5,10 +5,12 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "contract/memory.h"
 #include "transport/transport.h"
 
 /// What the suite's tests are written with: the C table as it is, plus bookkeeping that catches a broken
@@ -28,10 +30,13 @@ inline std::uint64_t in(std::uint64_t nanoseconds) {
 
 /// One context. Used by one thread, as the ABI asks. What it hands to the transport for the duration of a
 /// call (settings, addresses, names) is gone right after it: a transport that keeps a pointer is caught under
-/// AddressSanitizer, at the latest.
+/// AddressSanitizer, at the latest. With device memory the tests' data are still on the host: each operation
+/// has a piece on the device, to which they are copied at its post, or from which at its completion.
 class Endpoint {
  public:
-  Endpoint(const duet_transport& table, const transport::Settings& settings);
+  /// memory: null: host memory. device: of that memory.
+  Endpoint(const duet_transport& table, const transport::Settings& settings,
+           std::shared_ptr<DeviceMemory> memory = nullptr, int device = 0);
   ~Endpoint();
   Endpoint(const Endpoint&) = delete;
   Endpoint& operator=(const Endpoint&) = delete;
@@ -74,8 +79,12 @@ class Endpoint {
   /// Fails the test, and returns something with status −1, when the operation has not ended.
   duet_completion completion(std::uint64_t id) const;
   duet_status status(std::uint64_t id) const { return completion(id).status; }
-  /// For tests with so many operations that remembering them all would show.
-  void forget_completions() { completions_.clear(); }
+  /// What has completed, and the tickets of sessions: for tests with so many that remembering them all would
+  /// show.
+  void forget() {
+    completions_.clear();
+    tickets_.clear();
+  }
   std::size_t in_flight() const { return in_flight_.size(); }
 
  private:
@@ -84,7 +93,19 @@ class Endpoint {
   std::uint64_t post(bool send, duet_connection* connection, void* data, std::uint64_t bytes,
                      std::uint64_t deadline);
 
+  /// Device memory behind an operation on host memory.
+  struct Staged {
+    std::shared_ptr<void> device;
+    void* host = nullptr;
+    bool copy_back = false;
+  };
+  Staged stage(bool send, void* data, std::uint64_t bytes) const;
+  void unstage(const duet_completion& completion);
+
   const duet_transport& table_;
+  const std::shared_ptr<DeviceMemory> memory_;
+  const int device_;
+  std::map<std::uint64_t, Staged> staged_;  // by operation
   duet_context* context_ = nullptr;
   std::string address_;
   std::map<std::uint64_t, std::string> tickets_;  // by session

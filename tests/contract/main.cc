@@ -10,7 +10,7 @@
 
 /// test_contract [PATH…] [--gtest_…]: the suite for the built-in transports and the plugins that were built
 /// with it; with paths, for the plugins in those files. DUET_CONTRACT_PLUGINS adds more
-/// ("NAME=PATH[,KEY=VALUE…]", separated by '|').
+/// ("NAME=PATH[,KEY=VALUE…]", separated by '|'; parse_sources()).
 int main(int argc, char** argv) {
   using namespace duet::contract;  // NOLINT: this function's whole subject
   if (const auto exit_code = PeerProcess::run_if_asked(argc, argv)) return *exit_code;

@@ -78,8 +78,14 @@ PeerProcess::PeerProcess(const Source& source, std::size_t echo_bytes) {
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-  std::vector<std::string> words = {"/proc/self/exe", kFlag, std::to_string(echo_bytes), source.path};
-  for (const auto& [key, value] : source.settings)
+  const int device = source.last_device();
+  std::vector<std::string> words = {"/proc/self/exe",
+                                    kFlag,
+                                    std::to_string(echo_bytes),
+                                    source.path,
+                                    source.memory == nullptr ? "" : source.memory->text(),
+                                    std::to_string(device)};
+  for (const auto& [key, value] : source.settings_on(device))
     words.push_back(key + "=" + value);
   std::vector<char*> arguments;
   for (std::string& word : words)
@@ -122,15 +128,17 @@ void PeerProcess::kill_and_reap() {
 }
 
 std::optional<int> PeerProcess::run_if_asked(int argc, char** argv) {
-  if (argc < 4 || std::string(argv[1]) != kFlag) return std::nullopt;
+  if (argc < 6 || std::string(argv[1]) != kFlag) return std::nullopt;
   prctl(PR_SET_PDEATHSIG, SIGKILL);  // not to outlive a test that was killed itself
   try {
     const std::size_t bytes = std::strtoull(argv[2], nullptr, 10);
     transport::Settings settings;
-    for (int i = 4; i < argc; ++i)
+    for (int i = 6; i < argc; ++i)
       settings.push_back(parse_setting(argv[i]));
     const auto transport = plugin_source("peer", argv[3], settings).load();
-    Endpoint endpoint(transport->table(), settings);
+    const std::string memory = argv[4];
+    Endpoint endpoint(transport->table(), settings, memory.empty() ? nullptr : device_memory(memory),
+                      std::atoi(argv[5]));
     write_blob(endpoint.address());
     for (std::uint64_t session = 1; session <= kSessions; ++session)
       write_blob(endpoint.ticket(session));

@@ -1,5 +1,6 @@
 #include "contract/sources.h"
 
+#include <charconv>
 #include <stdexcept>
 #include <utility>
 
@@ -27,7 +28,35 @@ std::vector<std::string> split(const std::string& text, char separator) {
   return parts;
 }
 
+int parse_count(const std::string& text) {
+  int count = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+  if (error != std::errc() || end != text.data() + text.size() || count < 1)
+    throw std::invalid_argument("devices=" + text + ": a number from 1 on is wanted");
+  return count;
+}
+
+/// One of the suite's own, or a setting of the plugin.
+void take_option(Source& source, const std::string& text) {
+  auto [key, value] = parse_setting(text);
+  if (key == "memory") {
+    source.memory = device_memory(value);
+  } else if (key == "devices") {
+    source.devices = parse_count(value);
+  } else if (key == "scope" && value == "process") {
+    source.own_process_only = true;
+  } else {
+    source.settings.emplace_back(std::move(key), std::move(value));
+  }
+}
+
 }  // namespace
+
+transport::Settings Source::settings_on(int device) const {
+  transport::Settings all = settings;
+  if (devices > 0) all.emplace_back("device", std::to_string(device));
+  return all;
+}
 
 std::pair<std::string, std::string> parse_setting(const std::string& text) {
   const std::size_t equals = text.find('=');
@@ -41,13 +70,19 @@ Source plugin_source(const std::string& name, const std::string& path, const tra
           .load = [path] { return load_transport(path, {}); },
           .settings = settings,
           .own_process_only = false,
-          .path = path};
+          .path = path,
+          .memory = nullptr};
 }
 
 std::vector<Source> built_in_sources() {
   std::vector<Source> sources;
   const auto add = [&](const char* name, auto load) {
-    sources.push_back({.name = name, .load = load, .settings = {}, .own_process_only = true, .path = {}});
+    sources.push_back({.name = name,
+                       .load = load,
+                       .settings = {},
+                       .own_process_only = true,
+                       .path = {},
+                       .memory = nullptr});
   };
   add("inproc", [] { return load_transport("inproc", {}); });
   add("inproc_decorated", [] { return inject_faults(load_transport("inproc", {}), Faults{}); });
@@ -60,10 +95,10 @@ std::vector<Source> parse_sources(const std::string& list) {
   for (const std::string& entry : split(list, '|')) {
     const std::vector<std::string> parts = split(entry, ',');
     const auto [name, path] = parse_setting(parts.front());
-    transport::Settings settings;
+    Source source = plugin_source(name, path, {});
     for (std::size_t i = 1; i < parts.size(); ++i)
-      settings.push_back(parse_setting(parts[i]));
-    sources.push_back(plugin_source(name, path, settings));
+      take_option(source, parts[i]);
+    sources.push_back(std::move(source));
   }
   return sources;
 }

@@ -289,8 +289,8 @@ TEST_P(Messages, ReuseTheIdsOfOperationsThatHaveEnded) {
   holds_to({"OP-9"});
   Pair pair = joined();
   for (int round = 0; round < 20; ++round) {
-    pair.a->forget_completions();
-    pair.b->forget_completions();
+    pair.a->forget();
+    pair.b->forget();
     pair.a->set_next_id(1);
     pair.b->set_next_id(1);
     const int out = round;

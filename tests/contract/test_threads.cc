@@ -123,7 +123,8 @@ TEST_P(Threads, PeersThatCloseAtAnyMomentLeaveNothingUnended) {
     std::minstd_rand random(1);
     std::vector<unsigned char> buffer(50'000);
     for (std::uint64_t session = 1; session <= kSessions; ++session) {
-      Endpoint mine(table_, GetParam().settings);
+      const auto owned = endpoint();
+      Endpoint& mine = *owned;
       duet_connection* const connection = mine.connect_to(address, tickets[session], session, in(kSecond));
       announced = session;
       std::vector<std::uint64_t> ids;
@@ -185,14 +186,14 @@ TEST_P(Threads, ContextsOpenAndCloseInManyThreadsAtOnce) {
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([&, i] {
       for (int k = 0; k < 5; ++k) {
-        Endpoint a(table_, GetParam().settings), b(table_, GetParam().settings);
+        const auto a = endpoint(), b = endpoint();
         const std::uint64_t session = 1000 * i + k;
-        duet_connection* const ab = a.connect(b, session);
-        duet_connection* const ba = b.accept(session);
+        duet_connection* const ab = a->connect(*b, session);
+        duet_connection* const ba = b->accept(session);
         std::uint64_t back = 0;
-        a.send(ab, &session, sizeof(session), in(kPatience));
-        b.receive(ba, &back, sizeof(back), in(kPatience));
-        EXPECT_TRUE(turn({&a, &b}, [&] { return a.in_flight() + b.in_flight() == 0; }));
+        a->send(ab, &session, sizeof(session), in(kPatience));
+        b->receive(ba, &back, sizeof(back), in(kPatience));
+        EXPECT_TRUE(turn({a.get(), b.get()}, [&] { return a->in_flight() + b->in_flight() == 0; }));
         EXPECT_EQ(back, session);
       }
     });

@@ -28,6 +28,9 @@ constexpr int kUnusable = 3;
 struct Command {
   std::string path;
   std::vector<std::string> settings;
+  std::string memory;
+  int devices = 0;
+  bool own_process = false;
   std::string filter = "*";
   bool list = false;
   bool full = false;
@@ -40,9 +43,8 @@ int complain(const std::string& text, int exit_code) {
 }
 
 /// The tests of the suite for this plugin, registered with GoogleTest.
-std::vector<Test> prepare(const std::string& path, const transport::Settings& settings,
-                          const std::string& filter) {
-  contract::use_sources({contract::plugin_source("plugin", path, settings)});
+std::vector<Test> prepare(const contract::Source& source, const std::string& filter) {
+  contract::use_sources({source});
   int count = 1;
   char name[] = "duet-plugin-check";
   char* arguments[] = {name, nullptr};
@@ -54,11 +56,12 @@ std::vector<Test> prepare(const std::string& path, const transport::Settings& se
   return chosen;
 }
 
-int check(const std::string& path, const transport::Settings& settings, const std::vector<Test>& tests,
+int check(const contract::Source& source, const std::vector<Test>& tests,
           std::chrono::milliseconds patience) {
+  const std::string& path = source.path;
   Report report(std::cout);
   Identity identity;
-  const std::vector<Verdict> loading = check_loading(path, settings, patience, &identity);
+  const std::vector<Verdict> loading = check_loading(path, source.settings, patience, &identity);
   if (!identity.name.empty()) report.plugin(path, identity);
   for (const Verdict& verdict : loading)
     report.add(verdict);
@@ -72,9 +75,12 @@ int check(const std::string& path, const transport::Settings& settings, const st
                         " (settings are given with --setting KEY=VALUE)",
                     kUnusable);
   }
-  if ((identity.capabilities & DUET_CAPABILITY_HOST_MEMORY) == 0) {
+  if ((identity.capabilities & (source.memory == nullptr ? std::uint64_t{DUET_CAPABILITY_HOST_MEMORY}
+                                                         : source.memory->capability())) == 0) {
     report.totals();
-    return complain("it does not move host memory, with which this program checks", kUnusable);
+    return complain(source.memory == nullptr ? "it does not move host memory; for another kind give --memory"
+                                             : "it does not move the memory that --memory names",
+                    kUnusable);
   }
   for (const Test& test : tests)
     report.add(run(test, patience));
@@ -97,6 +103,15 @@ int main(int argc, char** argv) {
       ->take_all()
       ->expected(1, -1)
       ->allow_extra_args(false);
+  app.add_option(
+      "--memory", command.memory,
+      "Check with memory of a device: cuda:LIBRARY, with the driver's library, e.g. cuda:libcuda.so.1");
+  app.add_option(
+         "--devices", command.devices,
+         "Spread the contexts over so many devices, by the plugin's setting \"device\": the last one is "
+         "the other process's")
+      ->check(CLI::Range(1, 1024));
+  app.add_flag("--own-process", command.own_process, "Without the checks that need another process");
   app.add_option("--filter", command.filter,
                  "Only checks whose GROUP.NAME matches; * stands for anything, e.g. 'Deadlines.*'")
       ->capture_default_str();
@@ -125,7 +140,11 @@ int main(int argc, char** argv) {
       return complain("there is no file " + command.path, kUsage);
     const std::string path =
         command.path.empty() ? "" : std::filesystem::absolute(command.path).lexically_normal().string();
-    const std::vector<Test> tests = prepare(path, settings, command.filter);
+    contract::Source source = contract::plugin_source("plugin", path, settings);
+    if (!command.memory.empty()) source.memory = contract::device_memory(command.memory);
+    source.devices = command.devices;
+    source.own_process_only = command.own_process;
+    const std::vector<Test> tests = prepare(source, command.filter);
     if (tests.empty()) return complain("no check matches --filter " + command.filter, kUsage);
     if (command.list) {
       for (const Test& test : tests)
@@ -133,7 +152,7 @@ int main(int argc, char** argv) {
       return kKept;
     }
     return check(
-        path, settings, tests,
+        source, tests,
         std::chrono::ceil<std::chrono::milliseconds>(std::chrono::duration<double>(command.patience)));
   } catch (const std::exception& error) {
     return complain(error.what(), kUsage);

@@ -91,6 +91,8 @@ class SuiteNotices(unittest.TestCase):
             (["--frobnicate"], "frobnicate"),
             ([PLUGINS / "whole.so", "--filter", "Nothing.*"], "Nothing.*"),
             ([PLUGINS / "whole.so", "--setting", "half"], "half"),
+            ([PLUGINS / "whole.so", "--memory", "cuda"], "no kind of memory"),
+            ([PLUGINS / "whole.so", "--devices", "0"], "--devices"),
         ):
             done = harness.run(CHECK, *arguments)
             self.assertEqual(done.returncode, 2, done.stdout + done.stderr)

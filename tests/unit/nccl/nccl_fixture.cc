@@ -19,22 +19,20 @@ void NcclFixture::TearDown() {
   EXPECT_EQ(fake_nccl_count("mismatches"), 0) << "something was launched whose counterpart was another";
 }
 
-contract::Source NcclFixture::source(int device, const transport::Settings& settings) const {
-  contract::Source source;
-  source.settings = {{"library", DUET_FAKE_NCCL}, {"cuda_library", DUET_FAKE_NCCL}};
-  source.settings.emplace_back("device", std::to_string(device));
-  source.settings.insert(source.settings.end(), settings.begin(), settings.end());
-  source.memory = contract::cuda_memory(DUET_FAKE_NCCL);
-  source.device = device;
-  return source;
+transport::Settings NcclFixture::settings_on(int device, const transport::Settings& settings) const {
+  transport::Settings all = {
+      {"library", DUET_FAKE_NCCL}, {"cuda_library", DUET_FAKE_NCCL}, {"device", std::to_string(device)}};
+  all.insert(all.end(), settings.begin(), settings.end());
+  return all;
 }
 
 std::unique_ptr<Endpoint> NcclFixture::endpoint(int device, const transport::Settings& settings) {
-  return std::make_unique<Endpoint>(table(), source(device, settings));
+  return std::make_unique<Endpoint>(table(), settings_on(device, settings),
+                                    contract::device_memory("cuda:" DUET_FAKE_NCCL), device);
 }
 
 void NcclFixture::join(Pair& pair, std::uint64_t session) {
-  pair.ab = pair.a->connect(pair.b->address(), session);
+  pair.ab = pair.a->connect(*pair.b, session);
   pair.ba = pair.b->accept(session);
   const bool ready = pair.turn([&] {
     return pair.a->state(pair.ab) == DUET_CONNECTION_READY && pair.b->state(pair.ba) == DUET_CONNECTION_READY;

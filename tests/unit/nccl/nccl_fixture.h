@@ -29,7 +29,7 @@ class NcclFixture : public ::testing::Test {
 
   /// settings: "key=value" over those that name the fakes.
   std::unique_ptr<Endpoint> endpoint(int device, const transport::Settings& settings = {});
-  contract::Source source(int device, const transport::Settings& settings = {}) const;
+  transport::Settings settings_on(int device, const transport::Settings& settings = {}) const;
   const duet_transport& table() const { return transport_->table(); }
 
   /// Two contexts, joined by a connection that is ready. devices: 0 and 1, or the same for a pair that sends

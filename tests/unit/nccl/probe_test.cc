@@ -39,7 +39,7 @@ class Probe : public NcclFixture {
 };
 
 TEST_F(Probe, SaysWhatWouldBeUsed) {
-  const duet_probe_result result = probe(source(3).settings);
+  const duet_probe_result result = probe(settings_on(3));
   EXPECT_EQ(result.viable, 1);
   EXPECT_EQ(result.capabilities, DUET_CAPABILITY_CUDA_MEMORY | DUET_CAPABILITY_EXACT_SIZE);
   EXPECT_EQ(result.largest_message, 1ull << 32);
@@ -69,7 +69,7 @@ TEST_F(Probe, IsNotViableOnAMachineWithoutAGpu) {
 }
 
 TEST_F(Probe, IsNotViableWithADeviceThatIsNotThere) {
-  EXPECT_THAT(not_viable(source(64).settings), HasSubstr("CUDA device 64"));
+  EXPECT_THAT(not_viable(settings_on(64)), HasSubstr("CUDA device 64"));
 }
 
 TEST_F(Probe, IsNotViableWithoutNccl) {
@@ -90,7 +90,7 @@ TEST_F(Probe, IsNotViableWithAnNcclThatIsTooOld) {
 }
 
 TEST_F(Probe, LeavesNothingBehind) {
-  probe(source(0).settings);
+  probe(settings_on(0));
   EXPECT_EQ(fake_nccl_count("contexts"), 0);
   EXPECT_EQ(fake_nccl_count("unique_ids"), 0);
 }

@@ -89,8 +89,8 @@ class Tickets : public NcclFixture {
 
 TEST_F(Tickets, ThatAreLostGarbledOrOfAnotherSessionAreRefusedOnBothSides) {
   auto two = pair(false);
-  const std::string good = Endpoint::ticket_for(two.b->address(), 7);
-  const std::string other = Endpoint::ticket_for(two.b->address(), 8);
+  const std::string good = two.b->ticket(7);
+  const std::string other = two.b->ticket(8);
   std::string garbled = good;
   garbled[100] = static_cast<char>(garbled[100] ^ 1);
   for (const auto& [ticket, reason] :
@@ -113,7 +113,7 @@ TEST_F(Tickets, ThatAreLostGarbledOrOfAnotherSessionAreRefusedOnBothSides) {
 
 TEST_F(Tickets, OfAHostThatKnowsNoneAreMissing) {
   auto two = pair(false);
-  const std::string good = Endpoint::ticket_for(two.b->address(), 7);
+  const std::string good = two.b->ticket(7);
   duet_connect_request request{};
   request.struct_size = offsetof(duet_connect_request, ticket);  // as an older header has it
   request.session = 7;
@@ -128,7 +128,7 @@ TEST_F(Tickets, OfAHostThatKnowsNoneAreMissing) {
 
 TEST_F(Tickets, OfAnotherContextDoNotAccept) {
   auto two = pair(false);
-  const std::string theirs = Endpoint::ticket_for(two.a->address(), 7);
+  const std::string theirs = two.a->ticket(7);
   duet_connection* connection = nullptr;
   std::string why;
   EXPECT_EQ(open(*two.b, true, {}, 7, theirs, &connection, &why), DUET_MISUSE);
@@ -140,7 +140,7 @@ TEST_F(Tickets, AreForOneConnection) {
   join(two, 7);
   duet_connection* connection = nullptr;
   std::string why;
-  const std::string ticket = Endpoint::ticket_for(two.b->address(), 7);
+  const std::string ticket = two.b->ticket(7);
   EXPECT_EQ(open(*two.b, true, {}, 7, ticket, &connection, &why), DUET_MISUSE);
   // A second one who connects with it, late or not, is turned away.
   const auto c = endpoint(2);
@@ -152,7 +152,7 @@ TEST_F(Tickets, AreForOneConnection) {
 
 TEST_F(Tickets, ThatComeTooLateFindNobody) {
   auto two = pair(false);
-  const std::string ticket = Endpoint::ticket_for(two.b->address(), 7);
+  const std::string ticket = two.b->ticket(7);
   duet_connection *ab = nullptr, *ba = nullptr;
   std::string why;
   ASSERT_EQ(open(*two.b, true, {}, 7, ticket, &ba, &why, in(50 * kMillisecond)), DUET_OK);
@@ -167,7 +167,7 @@ TEST_F(Tickets, ThatCameToNothingCostNoIds) {
   auto two = pair(false);
   const auto before = fake_nccl_count("unique_ids");
   for (std::uint64_t session = 1; session <= 300; ++session)
-    Endpoint::ticket_for(two.b->address(), session);
+    two.b->ticket(session);
   EXPECT_LE(fake_nccl_count("unique_ids") - before, 64);
   for (std::uint64_t session = 1000; session < 1100; ++session) {
     duet_connection* const connection = two.b->accept(session);
@@ -187,11 +187,10 @@ std::string replaced(std::string text, const std::string& key, const std::string
 
 TEST_F(Addresses, OfTheSameGpuInAnotherProcessAreRefused) {
   auto two = pair(true);
-  const std::string ticket = Endpoint::ticket_for(two.b->address(), 1);
+  const std::string ticket = two.b->ticket(1);
   const std::string elsewhere = replaced(two.b->address(), "process=", "00112233");
-  Endpoint::know_tickets(elsewhere, {{1, ticket}});
   try {
-    two.a->connect(elsewhere, 1);
+    two.a->connect_to(elsewhere, ticket, 1);
     FAIL() << "accepted";
   } catch (const std::runtime_error& error) {
     EXPECT_THAT(error.what(), HasSubstr("same GPU"));
@@ -202,11 +201,10 @@ TEST_F(Addresses, OfTheSameGpuInAnotherProcessAreRefused) {
 
 TEST_F(Addresses, OfAnotherHostsLoopbackAreRefused) {
   auto two = pair(false);
-  const std::string ticket = Endpoint::ticket_for(two.b->address(), 1);
+  const std::string ticket = two.b->ticket(1);
   const std::string elsewhere = replaced(two.b->address(), "host=", "00112233");
-  Endpoint::know_tickets(elsewhere, {{1, ticket}});
   try {
-    two.a->connect(elsewhere, 1);
+    two.a->connect_to(elsewhere, ticket, 1);
     FAIL() << "accepted";
   } catch (const std::runtime_error& error) {
     EXPECT_THAT(error.what(), HasSubstr("interface"));
@@ -266,7 +264,7 @@ class Bounds : public NcclFixture {
   /// A hub, and who is connected to it, each on a GPU of its own.
   void connect(std::uint64_t session) {
     Spoke spoke{endpoint(static_cast<int>(spokes_.size()) + 1)};
-    spoke.out = hub_->connect(spoke.end->address(), session);
+    spoke.out = hub_->connect(*spoke.end, session);
     spoke.back = spoke.end->accept(session);
     spokes_.push_back(std::move(spoke));
     ASSERT_TRUE(turn([&] {
@@ -339,7 +337,7 @@ TEST_F(Bounds, AConnectionThatGaveWayComesBackUnderANewSession) {
   }
   hub_->close(spokes_[0].out);
   spokes_[0].end->close(spokes_[0].back);
-  spokes_[0].out = hub_->connect(spokes_[0].end->address(), 100);
+  spokes_[0].out = hub_->connect(*spokes_[0].end, 100);
   spokes_[0].back = spokes_[0].end->accept(100);
   EXPECT_TRUE(use(0));
 }

@@ -24,7 +24,7 @@ TEST_P(Trouble, ACommunicatorThatNeverOpensFailsAtTheDeadline) {
   fake_nccl_set("init", "hang");
   auto two = pair(same_gpu());
   const std::uint64_t deadline = in(200 * kMillisecond);
-  duet_connection* const ab = two.a->connect(two.b->address(), 1, deadline);
+  duet_connection* const ab = two.a->connect(*two.b, 1, deadline);
   duet_connection* const ba = two.b->accept(1, deadline);
   char byte = 0;
   const auto waiting = two.a->receive(ab, &byte, 1, in(kPatience));
@@ -45,7 +45,7 @@ TEST_P(Trouble, ACommunicatorThatNeverOpensFailsAtTheDeadline) {
 TEST_P(Trouble, ACommunicatorThatCannotOpenSaysWhy) {
   fake_nccl_set("init", "fail");
   auto two = pair(same_gpu());
-  duet_connection* const ab = two.a->connect(two.b->address(), 1);
+  duet_connection* const ab = two.a->connect(*two.b, 1);
   duet_connection* const ba = two.b->accept(1);
   ASSERT_TRUE(two.turn([&] {
     return two.a->state(ab) == DUET_CONNECTION_FAILED && two.b->state(ba) == DUET_CONNECTION_FAILED;
@@ -224,7 +224,7 @@ TEST_P(Trouble, EveryoneClosesInAnyState) {
         fake_nccl_set("init", init);
         fake_nccl_set("group", group);
         auto two = pair(same_gpu());
-        duet_connection* const ab = two.a->connect(two.b->address(), ++session);
+        duet_connection* const ab = two.a->connect(*two.b, ++session);
         duet_connection* const ba = two.b->accept(session);
         std::vector<unsigned char> out(5000), back(5000), home(5000);
         two.a->send(ab, out.data(), out.size());
