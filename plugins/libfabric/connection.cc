@@ -78,12 +78,38 @@ ssize_t Connection::flush(std::deque<Operation*>& queue) {
 }
 
 ssize_t Connection::hand_over(Operation& operation) {
-  const ssize_t code = operation.is_send ? fi_send(endpoint_.get(), operation.data, operation.bytes, nullptr,
-                                                   FI_ADDR_UNSPEC, as_context(operation))
-                                         : fi_recv(endpoint_.get(), operation.data, operation.bytes, nullptr,
-                                                   FI_ADDR_UNSPEC, as_context(operation));
+  try {
+    if (operation.mark != nullptr && !operation.mark->passed()) {
+      return -FI_EAGAIN;
+    }
+  } catch (const FailureError& error) {
+    device_failure_ = error.failure();
+    return -FI_EIO;
+  }
+  operation.mark.reset();
+  void* const descriptor = operation.registration.descriptor();
+  const ssize_t code = operation.is_send ? fi_send(endpoint_.get(), operation.data, operation.bytes,
+                                                   descriptor, FI_ADDR_UNSPEC, as_context(operation))
+                                         : fi_recv(endpoint_.get(), operation.data, operation.bytes,
+                                                   descriptor, FI_ADDR_UNSPEC, as_context(operation));
   operation.posted = code == 0;
   return code;
+}
+
+Failure Connection::refusal(ssize_t code, const std::string& what) const {
+  if (device_failure_) {
+    Failure failure = failure_of(DUET_DEVICE_ERROR, 0, what + ": " + device_failure_->text);
+    failure.system_error = device_failure_->system_error;
+    return failure;
+  }
+  return failure_of(DUET_PEER_LOST, static_cast<int>(code), what);
+}
+
+bool Connection::waits_for_stream() const {
+  const auto waits = [](const std::deque<Operation*>& queue) {
+    return !queue.empty() && queue.front()->mark != nullptr;
+  };
+  return state_ == State::kReady && (waits(sends_) || waits(receives_));
 }
 
 void Connection::remove_queued(const Operation& operation) {

@@ -4,12 +4,15 @@
 
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <optional>
 #include <string>
 
+#include "cuda_driver.h"
 #include "duet/plugin/transport.h"
 #include "fabric_objects.h"
 #include "failure.h"
+#include "registration.h"
 
 namespace duet::libfabric {
 
@@ -26,8 +29,10 @@ struct Operation {
   void* data = nullptr;
   Connection* connection = nullptr;
   bool is_send = false;
-  bool posted = false;      ///< libfabric has it
-  bool cancelling = false;  ///< libfabric was asked to give it back
+  bool posted = false;                    ///< libfabric has it
+  bool cancelling = false;                ///< libfabric was asked to give it back
+  RegistrationCache::Share registration;  ///< for as long as libfabric may touch the memory
+  std::unique_ptr<StreamMark> mark;       ///< of device memory: not before the stream has come here
 };
 
 /// One libfabric endpoint with the operations that wait for it. Closing the endpoint is what ends operations
@@ -71,6 +76,10 @@ class Connection {
   ssize_t submit(Operation& operation);
   /// Hands over what is queued; 0, or libfabric's error.
   ssize_t flush();
+  /// Why it was not taken, in the ABI's terms.
+  Failure refusal(ssize_t code, const std::string& what) const;
+  /// Something queued must wait for its device stream; nothing but looking again tells when that is over.
+  bool waits_for_stream() const;
   bool has_queued() const { return !sends_.empty() || !receives_.empty(); }
   void remove_queued(const Operation& operation);
   /// Asks libfabric to give a posted receive back.
@@ -93,6 +102,8 @@ class Connection {
   State state_ = State::kPending;
   EndpointPtr endpoint_;
   std::optional<Failure> last_failure_;
+  std::optional<Failure>
+      device_failure_;  ///< why hand_over() was refused, when it was no fault of libfabric's
   std::optional<Failure> suspicion_;
   bool suspicion_is_weak_ = false;
   std::deque<Operation*> sends_;  ///< not yet with libfabric, in order

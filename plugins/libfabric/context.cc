@@ -4,13 +4,26 @@
 #include <cstring>
 #include <utility>
 
-#include "endpoint_address.h"
+#include "cuda_driver.h"
 #include "greeting.h"
+#include "interfaces.h"
 
 namespace duet::libfabric {
 
-Context::Context(const Settings& settings) : settings_(settings), fabric_(settings) {
+Context::Context(const Settings& settings)
+    : settings_(settings), fabric_(settings), registrations_([this](const MemoryRange& range) {
+        return fabric_.needs_registration(range.kind) ? fabric_.register_memory(range) : RegionPtr();
+      }) {
+  fabric_.listen(settings);
   largest_message_ = fabric_.largest_message();
+  own_.provider = settings.provider;
+  own_.address = fabric_.address();
+  own_.machine = machine_identity();
+  if (settings.loopback) {
+    std::vector<Interface> others = list_interfaces();
+    std::erase_if(others, [](const Interface& one) { return one.loopback; });
+    own_.others = describe(others);
+  }
 }
 
 Context::~Context() {
@@ -28,10 +41,6 @@ Context::~Context() {
   for (auto& [session, request] : early_) {
     fabric_.reject(*request.info);
   }
-}
-
-std::string Context::address() const {
-  return make_blob(settings_.provider, fabric_.address());
 }
 
 duet_connection& Context::add_connection(const duet_connect_request& request) {
@@ -52,12 +61,15 @@ void Context::watch(Connection& connection, EndpointPtr endpoint) {
 
 duet_connection* Context::connect(const duet_connect_request& request) {
   const std::string blob(static_cast<const char*>(request.address), request.address_bytes);
-  const sockaddr_in to =
-      parse_blob(blob, settings_.provider, request.peer == nullptr ? "peer" : request.peer);
+  const std::string peer = request.peer == nullptr ? "peer" : request.peer;
+  const EndpointAddress to = EndpointAddress::parse(blob, settings_.provider, peer);
+  if (const std::string why = why_unreachable(own_, to); !why.empty()) {
+    throw FailureError(DUET_PEER_LOST, peer + ": " + why);
+  }
   duet_connection& connection = add_connection(request);
-  connection.set_peer_address(to);
+  connection.set_peer_address(to.address);
   try {
-    watch(connection, fabric_.connect(to, Greeting{request.session}.bytes()));
+    watch(connection, fabric_.connect(to.address, Greeting{request.session}.bytes()));
   } catch (const FailureError& error) {
     fail(connection, connection.failure_of(DUET_PEER_LOST, 0, "cannot connect: " + error.failure().text));
   }
@@ -124,6 +136,27 @@ void Context::close(Connection& connection) {
   end_all_operations(*owner, DUET_CANCELLED);
 }
 
+bool Context::moves(std::int32_t kind) const {
+  return kind == DUET_MEMORY_HOST || (kind == DUET_MEMORY_CUDA && fabric_.moves_cuda_memory());
+}
+
+void* Context::register_memory(const duet_memory& memory) {
+  if (!moves(memory.kind)) {
+    throw FailureError(DUET_NOT_SUPPORTED,
+                       "libfabric: " + settings_.describe() + " does not move device memory");
+  }
+  if (memory.data == nullptr || memory.bytes == 0) {
+    throw FailureError(DUET_MISUSE, "libfabric: no memory to register");
+  }
+  return registrations_.keep(MemoryRange::of(memory));
+}
+
+void Context::unregister_memory(void* registration) {
+  if (!registrations_.let_go(registration)) {
+    Host::log(DUET_LOG_WARNING, "libfabric: the host unregisters memory that is not registered");
+  }
+}
+
 duet_status Context::post(Connection& connection, const duet_memory& memory, std::uint64_t host_id,
                           std::uint64_t deadline_ns, bool is_send, Failure& failure) {
   const char* what = is_send ? "a send of " : "a receive of ";
@@ -131,8 +164,8 @@ duet_status Context::post(Connection& connection, const duet_memory& memory, std
     failure = connection.failure_of(status, code, what + std::to_string(memory.bytes) + " bytes " + why);
     return status;
   };
-  if (memory.kind != DUET_MEMORY_HOST) {
-    return refuse(DUET_NOT_SUPPORTED, 0, "from or to device memory; this transport moves host memory");
+  if (!moves(memory.kind)) {
+    return refuse(DUET_NOT_SUPPORTED, 0, "from or to device memory; this provider moves host memory only");
   }
   if (memory.data == nullptr && memory.bytes != 0) {
     return refuse(DUET_MISUSE, 0, "without memory");
@@ -148,8 +181,18 @@ duet_status Context::post(Connection& connection, const duet_memory& memory, std
   if (!connection.has_room(is_send)) {
     return refuse(DUET_AGAIN, 0, "must wait: too many are queued");
   }
+  RegistrationCache::Share registration;
+  if (memory.bytes != 0 && fabric_.needs_registration(memory.kind)) {
+    registration = registrations_.share(MemoryRange::of(memory));
+  }
+  std::unique_ptr<StreamMark> mark;
+  if (memory.kind == DUET_MEMORY_CUDA) {
+    mark = CudaDriver::get()->mark(memory.device, memory.stream);
+  }
   const std::uint64_t id = next_id_++;
   Operation& operation = operations_[id];
+  operation.registration = std::move(registration);
+  operation.mark = std::move(mark);
   operation.id = id;
   operation.host_id = host_id;
   operation.deadline_ns = deadline_ns;
@@ -160,10 +203,11 @@ duet_status Context::post(Connection& connection, const duet_memory& memory, std
   const ssize_t code = connection.submit(operation);
   if (code != 0) {
     operations_.erase(id);
-    refuse(DUET_PEER_LOST, static_cast<int>(code), "was refused");
+    failure = connection.refusal(code, what + std::to_string(memory.bytes) + " bytes was refused");
     suspect(connection, failure);
-    return DUET_PEER_LOST;
+    return failure.status;
   }
+  waits_for_stream_ = waits_for_stream_ || operation.mark != nullptr;
   if (deadline_ns != 0) {
     set_deadline(deadline_ns, id);
   }

@@ -13,7 +13,9 @@
 
 #include "connection.h"
 #include "duet/plugin/transport.h"
+#include "endpoint_address.h"
 #include "fabric_objects.h"
+#include "registration.h"
 #include "settings.h"
 
 namespace duet::libfabric {
@@ -30,11 +32,15 @@ class Context {
   Context(const Context&) = delete;
   Context& operator=(const Context&) = delete;
 
-  std::string address() const;
+  std::string address() const { return own_.blob(); }
 
   duet_connection* connect(const duet_connect_request& request);
   duet_connection* accept(const duet_connect_request& request);
   void close(Connection& connection);
+
+  /// Vouches for memory until unregister_memory(). Throws FailureError.
+  void* register_memory(const duet_memory& memory);
+  void unregister_memory(void* registration);
 
   /// DUET_OK, or why it was not taken (then *failure has the text).
   duet_status post(Connection& connection, const duet_memory& memory, std::uint64_t host_id,
@@ -55,6 +61,7 @@ class Context {
   };
   using Operations = std::map<std::uint64_t, Operation>;
 
+  bool moves(std::int32_t kind) const;
   duet_connection& add_connection(const duet_connect_request& request);
   void take(Connection& connection, InfoPtr request);
   void watch(Connection& connection, EndpointPtr endpoint);
@@ -70,6 +77,7 @@ class Context {
   void on_ready(Connection& connection);
   void flush(Connection& connection);
   void look_for_dead_sockets();
+  void advance_streams();
 
   void suspect(Connection& connection, const Failure& failure, bool weak = false);
   void settle();
@@ -86,8 +94,10 @@ class Context {
   Settings settings_;
   std::uint64_t largest_message_ = 0;
   Fabric fabric_;
-  std::uint64_t next_id_ = 1;  ///< of operations, connections and early requests alike
-  Operations operations_;      ///< by id: the order of posting
+  EndpointAddress own_;
+  RegistrationCache registrations_;  ///< before what shares in it, after what it is made with
+  std::uint64_t next_id_ = 1;        ///< of operations, connections and early requests alike
+  Operations operations_;            ///< by id: the order of posting
   std::map<std::uint64_t, std::unique_ptr<duet_connection>> connections_;  ///< by id
   std::unordered_map<const fid*, Connection*> by_endpoint_;
   std::unordered_map<std::uint64_t, Connection*>
@@ -98,6 +108,7 @@ class Context {
   std::vector<std::uint64_t> suspects_;   ///< ids of connections that are about to fail
   std::deque<duet_completion> finished_;  ///< not yet polled
   bool state_changed_ = false;            ///< a connection became ready or failed since the last poll()
+  bool waits_for_stream_ = false;         ///< some connection does, as of the last poll()
   unsigned idle_wakeups_ = 0;             ///< in a row
   unsigned refused_sleeps_ = 0;           ///< by libfabric, in a row
 };

@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "context.h"
-#include "endpoint_address.h"
 #include "greeting.h"
 
 /// The half of Context that runs in poll(): what libfabric reports, and what time does.
@@ -17,10 +16,13 @@ namespace {
 
 /// A request that nobody accepts is refused after this; its sender's own deadline usually comes first.
 constexpr std::uint64_t kEarlyRequestPatience = 10'000'000'000;
-constexpr std::size_t kMostEarlyRequests = 256;
+/// In a large run the root of a star may be asked by everyone before it has begun to accept.
+constexpr std::size_t kMostEarlyRequests = 4096;
 /// A transfer wakes us for each part that arrives, so a few wake-ups without a result mean nothing.
 constexpr unsigned kSuspiciousWakeups = 64;
 constexpr std::uint64_t kLongestUnsafeSleep = 2'000'000;
+/// A device stream tells nobody that it has come to a mark: how often to look.
+constexpr std::uint64_t kStreamGlance = 50'000;
 constexpr std::uint64_t kNever = std::numeric_limits<std::uint64_t>::max();
 
 std::string describe(const Operation& operation) {
@@ -53,6 +55,9 @@ std::uint32_t Context::poll(std::span<duet_completion> completions, std::uint64_
     }
     const std::uint64_t wake = deadlines_.empty() ? end : std::min(end, deadlines_.begin()->first);
     std::uint64_t longest = wake - std::min(wake, now);
+    if (waits_for_stream_) {
+      longest = std::min(longest, kStreamGlance);
+    }
     if (suspects_.empty() && longest > 0 && ready_to_sleep(longest)) {
       sleep(longest);
     }
@@ -101,6 +106,9 @@ bool Context::arm(std::uint64_t& timeout_ns) {
     }
     timeout_ns = std::min(timeout_ns, deadline - now);
   }
+  if (waits_for_stream_) {
+    timeout_ns = std::min(timeout_ns, kStreamGlance);
+  }
   return ready_to_sleep(timeout_ns);
 }
 
@@ -108,6 +116,7 @@ void Context::progress() {
   fabric_.clear_news();  // before looking, so that what comes meanwhile is news again
   drain_completions();
   drain_events();
+  advance_streams();
   settle();
   expire(Host::now_ns());
 }
@@ -276,8 +285,20 @@ void Context::on_ready(Connection& connection) {
 void Context::flush(Connection& connection) {
   const ssize_t code = connection.flush();
   if (code != 0) {
-    suspect(connection,
-            connection.failure_of(DUET_PEER_LOST, static_cast<int>(code), "a queued operation was refused"));
+    suspect(connection, connection.refusal(code, "a queued operation was refused"));
+  }
+}
+
+void Context::advance_streams() {
+  waits_for_stream_ = false;
+  if (!fabric_.moves_cuda_memory()) {
+    return;
+  }
+  for (const auto& [id, connection] : connections_) {
+    if (connection->waits_for_stream()) {
+      flush(*connection);
+      waits_for_stream_ = waits_for_stream_ || connection->waits_for_stream();
+    }
   }
 }
 

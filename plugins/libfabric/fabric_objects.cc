@@ -8,16 +8,15 @@
 #include <cstring>
 #include <limits>
 #include <random>
-#include <set>
 
+#include "cuda_driver.h"
 #include "endpoint_address.h"
 #include "failure.h"
+#include "providers.h"
 
 namespace duet::libfabric {
 
 namespace {
-
-constexpr std::uint32_t kApiVersion = FI_VERSION(1, 17);
 
 [[noreturn]] void fail(const std::string& what, int code) {
   throw FailureError(
@@ -46,27 +45,51 @@ sockaddr_in as_address(const Settings& settings, std::uint16_t port) {
   return address;
 }
 
-/// Which providers there are, and whether `wanted` is one: for the message only, so no error of its own.
-std::string explain_absence(const std::string& wanted) {
+/// One that can do what we need with these settings, or null. device_memory: that of CUDA devices, too.
+InfoPtr find(const Settings& settings, bool device_memory, int& code) {
+  const InfoPtr hints = make_hints();
+  hints->caps = FI_MSG | (device_memory ? FI_HMEM : 0);
+  hints->addr_format = FI_SOCKADDR_IN;
+  hints->ep_attr->type = FI_EP_MSG;
+  // Manual progress: with "auto" the tcp provider starts threads. They are not needed, as the host polls or
+  // sleeps.
+  hints->domain_attr->control_progress = FI_PROGRESS_MANUAL;
+  hints->domain_attr->data_progress = FI_PROGRESS_MANUAL;
+  hints->domain_attr->threading = FI_THREAD_DOMAIN;
+  hints->domain_attr->resource_mgmt = FI_RM_ENABLED;
+  hints->domain_attr->mr_mode = kOurRegistrationModes;
+  hints->tx_attr->msg_order = FI_ORDER_SAS;
+  // A send ends when its data are in the peer's receive. Without this the tcp provider reports success while
+  // the tail still sits in its staging buffer, which fi_close() throws away: the last block of a meeting
+  // could be lost although both sides did everything right.
+  hints->tx_attr->op_flags = FI_DELIVERY_COMPLETE;
+  hints->fabric_attr->prov_name = strdup(settings.provider.c_str());
+  const sockaddr_in local = as_address(settings, 0);
+  hints->src_addr = std::malloc(sizeof local);
+  if (hints->src_addr == nullptr || hints->fabric_attr->prov_name == nullptr) {
+    fail("fi_getinfo", FI_ENOMEM);
+  }
+  std::memcpy(hints->src_addr, &local, sizeof local);
+  hints->src_addrlen = sizeof local;
+
   fi_info* found = nullptr;
-  std::set<std::string> names;
-  if (fi_getinfo(kApiVersion, nullptr, nullptr, 0, nullptr, &found) == 0) {
-    const InfoPtr owner(found);
-    for (const fi_info* entry = found; entry != nullptr; entry = entry->next) {
-      names.insert(entry->fabric_attr->prov_name);
-    }
+  code = fi_getinfo(kApiVersion, nullptr, nullptr, 0, hints.get(), &found);
+  InfoPtr info(found);
+  // libfabric answers FI_PROVIDER-like names generously ("tcp" also finds "tcp;ofi_rxm"): insist on the one
+  // asked for.
+  while (info != nullptr && info->fabric_attr->prov_name != settings.provider) {
+    fi_info* rest = info->next;
+    info->next = nullptr;
+    info.reset(rest);
   }
-  std::string list;
-  for (const std::string& name : names) {
-    list += (list.empty() ? "" : ", ") + name;
-  }
-  const char* filter = std::getenv("FI_PROVIDER");
-  const std::string hint = filter == nullptr ? "" : " (FI_PROVIDER=" + std::string(filter) + " is set)";
-  if (names.contains(wanted)) {
-    return "it has no connection-oriented endpoints (FI_EP_MSG) there, which this plugin needs; use "
-           "provider=tcp";
-  }
-  return "there is no such provider; libfabric offers " + (list.empty() ? "none" : list) + hint;
+  return info;
+}
+
+[[noreturn]] void refuse(const Settings& settings, int code) {
+  const int reason = code != 0 ? std::abs(code) : FI_ENODATA;
+  throw FailureError(Failure{DUET_NOT_SUPPORTED, reason,
+                             "libfabric cannot use " + settings.describe() + ": " +
+                                 explain_refusal(settings) + " [" + fabric_error_text(reason) + "]"});
 }
 
 }  // namespace
@@ -85,55 +108,34 @@ Descriptor::~Descriptor() {
   }
 }
 
-InfoPtr Fabric::find(const Settings& settings) {
-  const InfoPtr hints = make_hints();
-  hints->caps = FI_MSG;
-  hints->addr_format = FI_SOCKADDR_IN;
-  hints->ep_attr->type = FI_EP_MSG;
-  // Manual progress: with "auto" the tcp provider starts threads. They are not needed, as the host polls or
-  // sleeps.
-  hints->domain_attr->control_progress = FI_PROGRESS_MANUAL;
-  hints->domain_attr->data_progress = FI_PROGRESS_MANUAL;
-  hints->domain_attr->threading = FI_THREAD_DOMAIN;
-  hints->domain_attr->resource_mgmt = FI_RM_ENABLED;
-  hints->tx_attr->msg_order = FI_ORDER_SAS;
-  // A send ends when its data are in the peer's receive. Without this the tcp provider reports success while
-  // the tail still sits in its staging buffer, which fi_close() throws away: the last block of a meeting
-  // could be lost although both sides did everything right.
-  hints->tx_attr->op_flags = FI_DELIVERY_COMPLETE;
-  hints->fabric_attr->prov_name = strdup(settings.provider.c_str());
-  const sockaddr_in local = as_address(settings, 0);
-  hints->src_addr = std::malloc(sizeof local);
-  if (hints->src_addr == nullptr || hints->fabric_attr->prov_name == nullptr) {
-    fail("fi_getinfo", FI_ENOMEM);
-  }
-  std::memcpy(hints->src_addr, &local, sizeof local);
-  hints->src_addrlen = sizeof local;
-
-  fi_info* found = nullptr;
-  const int code = fi_getinfo(kApiVersion, nullptr, nullptr, 0, hints.get(), &found);
-  InfoPtr info(found);
-  // libfabric answers FI_PROVIDER-like names generously ("tcp" also finds "tcp;ofi_rxm"): insist on the one
-  // asked for.
-  while (info != nullptr && info->fabric_attr->prov_name != settings.provider) {
-    fi_info* rest = info->next;
-    info->next = nullptr;
-    info.reset(rest);
-  }
-  if (info == nullptr) {
-    const int reason = code != 0 ? std::abs(code) : FI_ENODATA;
-    throw FailureError(Failure{DUET_NOT_SUPPORTED, reason,
-                               "libfabric cannot use " + settings.describe() + ": " +
-                                   explain_absence(settings.provider) + " [" + fabric_error_text(reason) +
-                                   "]"});
-  }
-  return info;
-}
-
-Fabric::Fabric(const Settings& settings) : descriptor_(epoll_create1(EPOLL_CLOEXEC)), info_(find(settings)) {
+Fabric::Fabric(const Settings& settings) : descriptor_(epoll_create1(EPOLL_CLOEXEC)) {
   if (descriptor_.get() < 0) {
     fail("epoll_create1", errno);
   }
+  int code = 0;
+  // Device memory only where there is a device: what is asked for beyond need may cost another provider's
+  // path.
+  const bool has_device = CudaDriver::get() != nullptr;
+  if (has_device) {
+    info_ = find(settings, true, code);
+  }
+  const bool offers_device_memory = info_ != nullptr;
+  if (info_ == nullptr) {
+    info_ = find(settings, false, code);
+  }
+  if (info_ == nullptr) {
+    refuse(settings, code);
+  }
+  try {
+    open(settings);
+  } catch (const FailureError& error) {
+    throw FailureError(Failure{DUET_NOT_SUPPORTED, error.failure().system_error,
+                               "libfabric cannot use " + settings.describe() + ": " + error.failure().text});
+  }
+  moves_cuda_memory_ = offers_device_memory && try_cuda_memory();
+}
+
+void Fabric::open(const Settings& settings) {
   fid_fabric* fabric = nullptr;
   check(fi_fabric(info_->fabric_attr, &fabric, nullptr), "fi_fabric(" + settings.describe() + ")");
   fabric_.reset(fabric);
@@ -141,7 +143,7 @@ Fabric::Fabric(const Settings& settings) : descriptor_(epoll_create1(EPOLL_CLOEX
   fi_eq_attr event_attributes{};
   event_attributes.wait_obj = FI_WAIT_FD;
   fid_eq* events = nullptr;
-  check(fi_eq_open(fabric, &event_attributes, &events, nullptr), "fi_eq_open");
+  check(fi_eq_open(fabric, &event_attributes, &events, nullptr), "an event queue to wait for (fi_eq_open)");
   events_.reset(events);
 
   fid_domain* domain = nullptr;
@@ -153,12 +155,15 @@ Fabric::Fabric(const Settings& settings) : descriptor_(epoll_create1(EPOLL_CLOEX
   completion_attributes.wait_obj = FI_WAIT_FD;
   completion_attributes.size = 1024;
   fid_cq* completions = nullptr;
-  check(fi_cq_open(domain, &completion_attributes, &completions, nullptr), "fi_cq_open");
+  check(fi_cq_open(domain, &completion_attributes, &completions, nullptr),
+        "a completion queue to wait for (fi_cq_open)");
   completions_.reset(completions);
 
   for (fid* queue : {&events->fid, &completions->fid}) {
     int descriptor = -1;
-    check(fi_control(queue, FI_GETWAIT, &descriptor), "fi_control(FI_GETWAIT)");
+    check(fi_control(queue, FI_GETWAIT, &descriptor),
+          std::string("a descriptor to sleep on, of the ") +
+              (queue == &events->fid ? "event queue" : "completion queue") + " (FI_GETWAIT)");
     epoll_event interest{};
     interest.events = EPOLLIN;
     if (epoll_ctl(descriptor_.get(), EPOLL_CTL_ADD, descriptor, &interest) != 0) {
@@ -166,7 +171,47 @@ Fabric::Fabric(const Settings& settings) : descriptor_(epoll_create1(EPOLL_CLOEX
     }
     completions_descriptor_ = descriptor;
   }
-  listen(settings);
+}
+
+bool Fabric::needs_registration(std::int32_t kind) const {
+  return kind == DUET_MEMORY_CUDA || (info_->domain_attr->mr_mode & FI_MR_LOCAL) != 0;
+}
+
+RegionPtr Fabric::register_memory(const MemoryRange& range) {
+  iovec memory{reinterpret_cast<void*>(range.begin), range.bytes};  // NOLINT(performance-no-int-to-ptr)
+  fi_mr_attr attributes{};
+  attributes.mr_iov = &memory;
+  attributes.iov_count = 1;
+  attributes.access = FI_SEND | FI_RECV;
+  attributes.requested_key = next_key_++;
+  if (range.kind == DUET_MEMORY_CUDA) {
+    attributes.iface = FI_HMEM_CUDA;
+    attributes.device.cuda = range.device;
+  }
+  fid_mr* region = nullptr;
+  const int code = fi_mr_regattr(domain_.get(), &attributes, 0, &region);
+  if (code != 0) {
+    const bool memory_limit = code == -FI_ENOMEM && range.kind == DUET_MEMORY_HOST;
+    throw FailureError(Failure{DUET_NOT_SUPPORTED, std::abs(code),
+                               "libfabric: " + std::to_string(range.bytes) + " bytes of " +
+                                   (range.kind == DUET_MEMORY_CUDA ? "device" : "host") +
+                                   " memory cannot be registered: " + fabric_error_text(code) +
+                                   (memory_limit ? "; raise the limit on locked memory" : "")});
+  }
+  return RegionPtr(region);
+}
+
+/// FI_HMEM does not say which makes of devices: whether CUDA is among them shows when memory is registered.
+bool Fabric::try_cuda_memory() {
+  constexpr std::uint64_t kBytes = 65536;
+  try {
+    const std::shared_ptr<void> memory = CudaDriver::get()->allocate(0, kBytes);
+    register_memory({reinterpret_cast<std::uintptr_t>(memory.get()), kBytes, DUET_MEMORY_CUDA, 0});
+    return true;
+  } catch (const FailureError& error) {
+    Host::log(DUET_LOG_DEBUG, "libfabric: no CUDA memory: " + error.failure().text);
+    return false;
+  }
 }
 
 void Fabric::listen(const Settings& settings) {
@@ -203,8 +248,8 @@ void Fabric::listen(const Settings& settings) {
   fail("cannot listen with " + settings.describe() + ", " + range, code);
 }
 
-std::uint64_t Fabric::largest_message(const fi_info& info) {
-  const std::uint64_t bytes = info.ep_attr->max_msg_size;
+std::uint64_t Fabric::largest_message() const {
+  const std::uint64_t bytes = info_->ep_attr->max_msg_size;
   return bytes > std::numeric_limits<std::int64_t>::max() ? 0 : bytes;
 }
 

@@ -13,11 +13,18 @@
 #include <span>
 #include <string>
 
+#include "memory_range.h"
 #include "settings.h"
 
 /// Owners of libfabric's objects. libfabric refuses to close what something else still uses, so owners must
 /// be declared parents first, and a refusal (a leak) is logged.
 namespace duet::libfabric {
+
+inline constexpr std::uint32_t kApiVersion = FI_VERSION(1, 17);
+/// What providers may demand of us in matters of registration. All but the first and the last concern remote
+/// access, which we do not use, or are met by memory that exists.
+inline constexpr int kOurRegistrationModes =
+    FI_MR_LOCAL | FI_MR_ALLOCATED | FI_MR_PROV_KEY | FI_MR_VIRT_ADDR | FI_MR_HMEM;
 
 void close_fid(fid* object, const char* what) noexcept;
 
@@ -39,6 +46,9 @@ struct ClosePassiveEndpoint {
 struct CloseEndpoint {
   void operator()(fid_ep* object) const noexcept { close_fid(&object->fid, "endpoint"); }
 };
+struct CloseRegion {
+  void operator()(fid_mr* object) const noexcept { close_fid(&object->fid, "memory registration"); }
+};
 struct FreeInfo {
   void operator()(fi_info* info) const noexcept { fi_freeinfo(info); }
 };
@@ -49,6 +59,7 @@ using EventQueuePtr = std::unique_ptr<fid_eq, CloseEventQueue>;
 using CompletionQueuePtr = std::unique_ptr<fid_cq, CloseCompletionQueue>;
 using PassiveEndpointPtr = std::unique_ptr<fid_pep, ClosePassiveEndpoint>;
 using EndpointPtr = std::unique_ptr<fid_ep, CloseEndpoint>;
+using RegionPtr = std::unique_ptr<fid_mr, CloseRegion>;
 using InfoPtr = std::unique_ptr<fi_info, FreeInfo>;
 
 /// A file descriptor of our own.
@@ -68,17 +79,21 @@ class Descriptor {
 /// with manual progress: nothing happens but in calls of ours, no thread is started.
 class Fabric {
  public:
-  /// Throws FailureError (DUET_NOT_SUPPORTED: no such provider here, or none that can do this; DUET_BROKEN: a
-  /// call failed) with libfabric's reason.
+  /// Opens all but the listening endpoint. Throws FailureError (DUET_NOT_SUPPORTED: no such provider here, or
+  /// one that cannot do what is needed) with libfabric's reason.
   explicit Fabric(const Settings& settings);
-
-  /// What libfabric offers for these settings; the same errors.
-  static InfoPtr find(const Settings& settings);
+  /// Throws FailureError (DUET_BROKEN) with the ports that were tried.
+  void listen(const Settings& settings);
 
   const sockaddr_in& address() const { return address_; }
-  std::uint64_t largest_message() const { return largest_message(*info_); }
   /// In the ABI's terms: 0: unlimited.
-  static std::uint64_t largest_message(const fi_info& info);
+  std::uint64_t largest_message() const;
+  /// Whether memory of that kind (DUET_MEMORY_*) must be registered before it is posted.
+  bool needs_registration(std::int32_t kind) const;
+  /// Whether the provider moves the memory of CUDA devices: tried, not believed.
+  bool moves_cuda_memory() const { return moves_cuda_memory_; }
+  /// Throws FailureError (DUET_NOT_SUPPORTED).
+  RegionPtr register_memory(const MemoryRange& range);
   fid_cq& completions() { return *completions_; }
   fid_eq& events() { return *events_; }
   /// Readable when a queue may have something.
@@ -99,9 +114,10 @@ class Fabric {
   void reject(fi_info& request) noexcept;
 
  private:
+  void open(const Settings& settings);
+  bool try_cuda_memory();
   void watch(bool news);
   EndpointPtr open_endpoint(fi_info& info);
-  void listen(const Settings& settings);
 
   Descriptor descriptor_;
   InfoPtr info_;
@@ -112,6 +128,8 @@ class Fabric {
   PassiveEndpointPtr passive_;
   sockaddr_in address_{};
   int completions_descriptor_ = -1;
+  std::uint64_t next_key_ = 1;  ///< of registrations: some providers want them unique
+  bool moves_cuda_memory_ = false;
   bool watching_news_ = false;
 };
 

@@ -6,6 +6,7 @@
 
 #include "context.h"
 #include "failure.h"
+#include "providers.h"
 
 namespace duet::libfabric {
 
@@ -51,11 +52,19 @@ duet_status probe(const duet_setting* settings, std::uint32_t count, duet_probe_
     if (!parsed.loopback) {
       result->capabilities |= DUET_CAPABILITY_REMOTE;
     }
-    const InfoPtr info = Fabric::find(parsed);
-    result->largest_message = Fabric::largest_message(*info);
+    // What a provider offers and what it does are not the same: open all but the listening endpoint.
+    const Fabric fabric(parsed);
+    result->largest_message = fabric.largest_message();
+    if (fabric.moves_cuda_memory()) {
+      result->capabilities |= DUET_CAPABILITY_CUDA_MEMORY;
+    }
     result->viable = 1;
-    const bool tested = parsed.provider == kTestedProvider;
-    copy_text(parsed.describe() + (tested ? "" : ", experimental"), result->reason, sizeof result->reason);
+    std::string text = parsed.describe();
+    if (parsed.provider != kTestedProvider) {
+      const std::string note = provider_note(parsed.provider);
+      text += ", experimental" + (note.empty() ? "" : ": " + note);
+    }
+    copy_text(text, result->reason, sizeof result->reason);
     return DUET_OK;
   });
   if (status != DUET_OK) {
@@ -104,7 +113,8 @@ duet_status connect(duet_context* context, const duet_connect_request* request, 
     *connection = nullptr;
     check_request(request);
     if (request->address == nullptr) {
-      throw FailureError(DUET_MISUSE, "libfabric: connect() needs the peer's address");
+      const std::string peer = request->peer == nullptr ? "the peer" : request->peer;
+      throw FailureError(DUET_MISUSE, peer + ": connect() needs the peer's address");
     }
     *connection = context->connect(*request);
     return DUET_OK;
@@ -137,6 +147,22 @@ std::int32_t connection_state(duet_connection* connection, duet_error* error) {
 void close_connection(duet_connection* connection) {
   guarded(nullptr, [&] {
     connection->context().close(*connection);
+    return DUET_OK;
+  });
+}
+
+duet_status register_memory(duet_context* context, const duet_memory* memory, void** registration,
+                            duet_error* error) {
+  return guarded(error, [&] {
+    *registration = nullptr;
+    *registration = context->register_memory(*memory);
+    return DUET_OK;
+  });
+}
+
+void unregister_memory(duet_context* context, void* registration) {
+  guarded(nullptr, [&] {
+    context->unregister_memory(registration);
     return DUET_OK;
   });
 }
@@ -205,6 +231,8 @@ const duet_transport kTable = [] {
   table.accept = accept;
   table.connection_state = connection_state;
   table.close_connection = close_connection;
+  table.register_memory = register_memory;
+  table.unregister_memory = unregister_memory;
   table.post_send = post_send;
   table.post_receive = post_receive;
   table.poll = poll;

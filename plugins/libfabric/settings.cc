@@ -1,25 +1,18 @@
 #include "settings.h"
 
 #include <arpa/inet.h>
-#include <ifaddrs.h>
-#include <net/if.h>
 
 #include <charconv>
 #include <cstdlib>
-#include <memory>
 #include <string_view>
+#include <vector>
 
 #include "failure.h"
+#include "interfaces.h"
 
 namespace duet::libfabric {
 
 namespace {
-
-std::string to_text(in_addr address) {
-  char text[INET_ADDRSTRLEN] = "";
-  inet_ntop(AF_INET, &address, text, sizeof text);
-  return text;
-}
 
 [[noreturn]] void refuse(const std::string& key, const std::string& value, const std::string& why) {
   throw FailureError(DUET_MISUSE, "libfabric: setting " + key + " = \"" + value + "\": " + why);
@@ -37,39 +30,30 @@ std::string default_provider() {
 }
 
 void resolve_interface(const std::string& wanted, Settings& settings) {
-  ifaddrs* first = nullptr;
-  if (getifaddrs(&first) != 0) {
-    refuse("interface", wanted, "the system's interfaces cannot be listed");
-  }
-  const std::unique_ptr<ifaddrs, void (*)(ifaddrs*)> owner(first, freeifaddrs);
   in_addr by_address{};
   const bool is_address = inet_pton(AF_INET, wanted.c_str(), &by_address) == 1;
   if (is_address && by_address.s_addr == htonl(INADDR_ANY)) {
     refuse("interface", wanted, "peers cannot connect to a wildcard; name one interface or address");
   }
-  std::string known;
-  for (const ifaddrs* entry = first; entry != nullptr; entry = entry->ifa_next) {
-    if (entry->ifa_addr == nullptr || entry->ifa_addr->sa_family != AF_INET) {
+  const std::vector<Interface> interfaces = list_interfaces();
+  for (const Interface& one : interfaces) {
+    // All of 127.0.0.0/8 belongs to the loopback interface, though it lists one address only.
+    const bool loopback_alias = one.loopback && is_address && is_loopback(by_address);
+    const bool match =
+        is_address ? one.address.s_addr == by_address.s_addr || loopback_alias : wanted == one.name;
+    if (!match) {
       continue;
     }
-    const in_addr address = reinterpret_cast<const sockaddr_in*>(entry->ifa_addr)->sin_addr;
-    // All of 127.0.0.0/8 belongs to the loopback interface, though it lists one address only.
-    const bool loopback = (entry->ifa_flags & IFF_LOOPBACK) != 0;
-    const bool loopback_alias = loopback && is_address && (ntohl(by_address.s_addr) >> 24) == IN_LOOPBACKNET;
-    const bool match =
-        is_address ? address.s_addr == by_address.s_addr || loopback_alias : wanted == entry->ifa_name;
-    if (match) {
-      if ((entry->ifa_flags & IFF_UP) == 0) {
-        refuse("interface", wanted, "it is down");
-      }
-      settings.interface = entry->ifa_name;
-      settings.address = is_address ? by_address : address;
-      settings.loopback = loopback;
-      return;
+    if (!one.up) {
+      refuse("interface", wanted, "it is down");
     }
-    known += (known.empty() ? "" : ", ") + std::string(entry->ifa_name) + " (" + to_text(address) + ")";
+    settings.interface = one.name;
+    settings.address = is_address ? by_address : one.address;
+    settings.loopback = one.loopback;
+    return;
   }
-  refuse("interface", wanted, "no such interface with an IPv4 address here; there are: " + known);
+  refuse("interface", wanted,
+         "no such interface with an IPv4 address here; there are: " + libfabric::describe(interfaces));
 }
 
 std::uint16_t parse_port(std::string_view text, const std::string& whole) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <stdexcept>
+#include <string>
 
 namespace {
 
@@ -34,12 +36,14 @@ GossipResult evaluate(const std::vector<MeetingLog>& logs, double reduction) {
   std::vector<const std::vector<float>*> positions;
   for (std::size_t worker = 0; worker < logs.size(); ++worker) {
     const auto& entries = logs[worker].entries;
+    if (entries.empty())
+      throw std::runtime_error("the log of worker " + std::to_string(worker) + " is empty");
     positions.push_back(&entries.front().sketch);
     for (std::size_t i = 1; i < entries.size(); ++i)
       events.push_back({entries[i].seconds, worker, &entries[i]});
   }
-  std::sort(events.begin(), events.end(),
-            [](const Event& a, const Event& b) { return a.seconds < b.seconds; });
+  std::stable_sort(events.begin(), events.end(),
+                   [](const Event& a, const Event& b) { return a.seconds < b.seconds; });
 
   GossipResult result;
   const double start = squared_consensus_distance(positions);

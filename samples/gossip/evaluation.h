@@ -21,5 +21,5 @@ struct GossipResult {
   std::map<std::pair<int, int>, std::uint64_t> edges;
 };
 
-/// logs[i]: worker i's; each begins with an entry for the start. Pure.
+/// logs[i]: worker i's; each begins with an entry for the start (std::runtime_error when one has none). Pure.
 GossipResult evaluate(const std::vector<MeetingLog>& logs, double reduction);

@@ -75,6 +75,26 @@ void write_report(const Settings& settings, const duet::Worker& worker, const st
   }
 }
 
+/// Everyone's log, at the lowest rank; empty at the others, and where one is missing. On every worker.
+std::vector<MeetingLog> gather_logs(duet::Worker& worker, const MeetingLog& own, std::size_t largest) {
+  std::vector<MeetingLog> logs(static_cast<std::size_t>(worker.world_size()));
+  bool complete = true;
+  for (std::size_t part = 0; part < parts_of(largest); ++part) {
+    const auto texts = worker.gather(own.pack(part * kEntriesPerPart, kEntriesPerPart), 60.0);
+    for (const auto& [rank, bytes] : texts)
+      logs[static_cast<std::size_t>(rank)].append(bytes);
+    if (!texts.empty() && texts.size() != logs.size()) {
+      if (complete) {
+        std::fprintf(stderr, "duet-gossip: only %zu of %zu workers handed in their logs\n", texts.size(),
+                     logs.size());
+      }
+      complete = false;
+    }
+    complete = complete && !texts.empty();
+  }
+  return complete ? logs : std::vector<MeetingLog>{};
+}
+
 /// One worker, from joining to the report. Returns the exit code.
 int gossip(const Settings& settings, const duet::Options& options) {
   std::vector<float> x(settings.elements);
@@ -112,16 +132,9 @@ int gossip(const Settings& settings, const duet::Options& options) {
   const duet::FinishResult result = worker.finish();
   worker.on_meeting({});
 
-  const auto parts = worker.gather(log.pack(), 60.0);
+  const auto logs = gather_logs(worker, log, settings.max_meetings + 1);
   if (!result.lowest) return result.exit_code;
-  if (parts.size() != static_cast<std::size_t>(worker.world_size())) {
-    std::fprintf(stderr, "duet-gossip: only %zu of %d workers handed in their logs\n", parts.size(),
-                 worker.world_size());
-    return result.exit_code != 0 ? result.exit_code : 1;
-  }
-  std::vector<MeetingLog> logs;
-  for (const auto& [rank, bytes] : parts)
-    logs.push_back(MeetingLog::unpack(bytes));
+  if (logs.empty()) return result.exit_code != 0 ? result.exit_code : 1;
   write_report(settings, worker, logs);
   return result.exit_code;
 }
@@ -172,6 +185,8 @@ Settings parse(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--seed", options.seed, "of the random vectors")->capture_default_str();
   auto* transport = app.add_option("--transport", options.transport, "inproc, libfabric[:provider]");
+  app.add_option("--transport-settings", options.transport_settings,
+                 "KEY=VALUE,KEY=VALUE for the transport, e.g. interface=eth1,port_range=29900-29999");
   app.add_option("--faults", options.faults, "faults to inject, e.g. delay=0.005 for a slow network");
   app.add_option("--report", settings.report, "write the JSON there, too");
   app.add_option("--workers", settings.threads, "run so many workers as threads of this process");

@@ -1,8 +1,10 @@
 #include "meeting_log.h"
 
+#include <algorithm>
 #include <cstring>
 #include <stdexcept>
 #include <type_traits>
+#include <utility>
 
 namespace {
 
@@ -23,9 +25,10 @@ T take(const std::string& bytes, std::size_t& position) {
 
 }  // namespace
 
-std::string MeetingLog::pack() const {
+std::string MeetingLog::pack(std::size_t from, std::size_t count) const {
   std::string bytes;
-  for (const auto& entry : entries) {
+  for (std::size_t i = from; i < entries.size() && i - from < count; ++i) {
+    const LogEntry& entry = entries[i];
     put(bytes, entry.seconds);
     put(bytes, entry.peer);
     put(bytes, static_cast<std::uint32_t>(entry.sketch.size()));
@@ -34,8 +37,7 @@ std::string MeetingLog::pack() const {
   return bytes;
 }
 
-MeetingLog MeetingLog::unpack(const std::string& bytes) {
-  MeetingLog log;
+void MeetingLog::append(const std::string& bytes) {
   std::size_t position = 0;
   while (position < bytes.size()) {
     LogEntry entry;
@@ -47,7 +49,10 @@ MeetingLog MeetingLog::unpack(const std::string& bytes) {
     entry.sketch.resize(size);
     std::memcpy(entry.sketch.data(), bytes.data() + position, size * sizeof(float));
     position += size * sizeof(float);
-    log.entries.push_back(std::move(entry));
+    entries.push_back(std::move(entry));
   }
-  return log;
+}
+
+std::size_t parts_of(std::size_t entries) {
+  return std::max<std::size_t>((entries + kEntriesPerPart - 1) / kEntriesPerPart, 1);
 }

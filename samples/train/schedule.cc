@@ -1,5 +1,7 @@
 #include "schedule.h"
 
+#include <algorithm>
+
 namespace samples {
 
 double Schedule::learning_rate(double progress) const {
@@ -23,7 +25,7 @@ Schedule digits_schedule(double lr, bool constant) {
 Schedule cifar10_schedule(double lr, int world_size, double batch_size, bool constant) {
   Schedule schedule;
   schedule.start = lr;
-  schedule.peak = lr * batch_size * world_size / 256.0;
+  schedule.peak = std::max(lr, lr * batch_size * world_size / 256.0);
   schedule.constant = constant;
   return schedule;
 }

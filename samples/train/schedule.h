@@ -19,7 +19,9 @@ struct Schedule {
 
 /// lr 10 % … 100 % in the warm-up.
 Schedule digits_schedule(double lr, bool constant);
-/// Goyal et al. 2017: from lr up to lr × (samples that all workers take in one step) ÷ 256.
+/// Goyal et al. 2017, as in the A2CiD2 paper's experiments: in 5 of 100 epochs from lr up to lr × (samples
+/// that all workers take in one step) ÷ 256. Never below lr: one or two workers with batches of 128 stay at
+/// lr, instead of "warming up" downwards.
 Schedule cifar10_schedule(double lr, int world_size, double batch_size, bool constant);
 
 }  // namespace samples

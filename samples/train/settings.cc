@@ -63,6 +63,8 @@ std::optional<int> parse(int argc, const char* const* argv, Settings& settings) 
   app.add_option("--rate", options.rate, "Meetings per gradient step and worker")->capture_default_str();
   auto* transport = app.add_option("--transport", options.transport, "inproc, or libfabric[:provider]")
                         ->capture_default_str();
+  app.add_option("--transport-settings", options.transport_settings,
+                 "KEY=VALUE,KEY=VALUE for the transport, e.g. interface=eth1,port_range=29900-29999");
   app.add_option("--clock", options.clock, "adaptive, wall or meetings")->capture_default_str();
   app.add_option("--pairing", options.pairing, "holdoff, fifo or target")->capture_default_str();
   auto* wire_option = app.add_option("--wire", wire, "Element type on the wire: float32 or bf16 [float32]")
@@ -75,7 +77,9 @@ std::optional<int> parse(int argc, const char* const* argv, Settings& settings) 
       ->check(CLI::Range(std::size_t{1}, std::size_t{1} << 20));
   app.add_option("--optimizer", settings.optimizer, "sgd or adamw [sgd]")
       ->check(CLI::IsMember({"sgd", "adamw"}));
-  app.add_option("--lr", settings.lr, "Learning rate [digits 0.05, cifar10 0.1]")->check(kPositive);
+  app.add_option("--lr", settings.lr,
+                 "Learning rate [digits 0.05; cifar10 0.1, scaled with workers x batch size / 256]")
+      ->check(kPositive);
   app.add_flag("--constant-lr", settings.constant_lr, "No warm-up and no decay");
   app.add_option("--momentum", settings.momentum, "Of SGD")
       ->check(CLI::Range(0.0, 1.0))

@@ -110,6 +110,18 @@ void train_to_the_goal(const Settings& settings, const DataSplit& data, Classifi
   }
 }
 
+// Those that died after the average: it is theirs, too, but they are lost all the same.
+void add_late_losses(const std::vector<int>& lost, duet::FinishResult& result) {
+  constexpr int kWorkersWereLost = 3;
+  if (lost.empty()) return;
+  result.exit_code = kWorkersWereLost;
+  for (const int rank : lost) {
+    if (std::find(result.lost.begin(), result.lost.end(), rank) == result.lost.end())
+      result.lost.push_back(rank);
+  }
+  std::sort(result.lost.begin(), result.lost.end());
+}
+
 }  // namespace
 
 std::shared_ptr<const DataSplit> load_data(const Settings& settings) {
@@ -140,13 +152,18 @@ int train(const Settings& settings, const duet::Options& who, const DataSplit& d
   report.result = trainer.finish();
   report.wall_seconds = monitor.seconds();
   const auto own = WorkerReport::from(trainer.statistics(), report.result.distance_to_mean, own_accuracy);
+  // The one that will most likely write the report tests the model first: nobody would write it should that
+  // one die between having all the parts and writing.
+  if (report.result.lowest) report.test_accuracy = accuracy(*model, data.test, data);
   const auto parts = trainer.worker().gather(to_text(own), kGatherTimeout);
-  if (!report.result.lowest) return report.result.exit_code;
+  add_late_losses(trainer.worker().lost(), report.result);
+  // Whoever has the parts writes, as the lowest rank may have died since finish().
+  if (parts.empty()) return report.result.exit_code;
+  if (!report.result.lowest) report.test_accuracy = accuracy(*model, data.test, data);
 
   report.run_id = trainer.worker().run_id();
   report.options = trainer.worker().options();
   report.status = status;
-  report.test_accuracy = accuracy(*model, data.test, data);
   for (const auto& [rank, text] : parts)
     report.workers.push_back(worker_report_from(text));
   report.trace = monitor.trace();

@@ -1,106 +1,71 @@
 #!/usr/bin/env python3
-"""Runs the benchmarks of a build and writes docs/benchmarks.md: figures.py [BUILD] (default build/release).
+"""Runs the benchmarks of a build and writes docs/benchmarks.md, or with --check says whether they reach what they have to.
 
-All figures that count are ratios within one run. Run it on a machine that does nothing else; it takes some minutes.
+The page takes some minutes on a machine that does nothing else, and with what the proofs (Runs.Gossip, Runs.Digits) have left
+in BUILD/figures it has their figures, too.
 """
 
-import datetime
+import argparse
 import json
 import os
 import pathlib
-import platform
-import re
-import subprocess
 import sys
-import time
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
-BUILD = (pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else SOURCE / "build" / "release").resolve()
-BENCH, BIN = BUILD / "bench", BUILD / "bin"
+sys.path[:0] = [str(SOURCE / "tests" / "bench"), str(SOURCE / "tests")]
+from machine import machine_and_date  # noqa: E402
+from measure import Bench  # noqa: E402
+from page import page  # noqa: E402
+from verdicts import judge  # noqa: E402
+
+QUIET = 0.7  # load average
 
 
-def run(*command, **env):
-    done = subprocess.run([str(c) for c in command], capture_output=True, text=True, env=os.environ | env, check=False)
-    if done.returncode != 0:
-        sys.exit(f"{command[0]} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
-    return done.stdout
+def check(bench, out=print):
+    """Every group with a verdict; one that missed is measured once more, because machines are shared. True: all are good."""
+    bad = []
+    for group in bench.groups():
+        verdicts = judge(group, bench.measure(group)) if group != "transport" else []
+        missed = [one for one in verdicts if not one.good]
+        if missed:
+            for one in missed:
+                out(f"missed, measuring {group} again: {one.name}: {one.figure}, wanted {one.wanted}")
+            verdicts = judge(group, bench.measure(group))
+        for one in verdicts:
+            out(f"{'ok    ' if one.good else 'MISSED'} {one.name}: {one.figure}, wanted {one.wanted}")
+        bad += [one for one in verdicts if not one.good]
+    out(f"{len(bad)} missed" + "".join(f"; {one.name}: {one.figure}, wanted {one.wanted}" for one in bad))
+    return not bad
 
 
-def workers(program, *arguments):
-    out = run(BIN / "duet-run", "-n", 8, "--", BENCH / program, *arguments, DUET_BENCH_START=str(time.time()), DUET_LOG="warning")
-    return json.loads(re.search(r"\{.*\}", out).group())
-
-
-def machine():
-    model = next((l.split(":")[1].strip() for l in open("/proc/cpuinfo", encoding="ascii") if l.startswith("model name")), "?")
-    return f"{os.cpu_count()} cores of {model}, Linux {platform.release()}"
-
-
-def verdict(good):
-    return "yes" if good else "**no**"
+def write(bench, path, anyway):
+    load = os.getloadavg()[0]
+    warning = None
+    if load > QUIET:
+        if not anyway:
+            sys.exit(f"figures.py: the load average is {load:.1f}, above {QUIET}: these would be figures of what else runs here. "
+                     "Wait until the machine is quiet, or --anyway to write the page with a warning on top")
+        warning = f"Measured while something else was running (load average {load:.1f}): not to be relied on."
+    figures = {group: bench.measure(group) for group in bench.groups()}
+    proofs = {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in (bench.build / "figures").glob("*.json")}
+    for name in ("gossip", "digits"):
+        if name not in proofs:
+            print(f"figures.py: no {name}.json in {bench.build / 'figures'}: run the proofs first to have them on the page")
+    path.write_text(page(figures, f"{machine_and_date()}; load average at the start {load:.1f}.", proofs, warning), encoding="utf-8")
+    print(path.read_text(encoding="utf-8"))
 
 
 def main():
-    load = os.getloadavg()[0]
-    passes = json.loads(run(BENCH / "bench_passes", "--json"))
-    meeting = json.loads(run(BENCH / "bench_meeting"))
-    transport = json.loads(run(BENCH / "bench_transport", "--json"))
-    rate = workers("bench_worker", "rate", 8)
-    start = [workers("bench_worker", "start", 3)["seconds_until_all_have_met"] for _ in range(3)]
-    idle = workers("bench_worker", "idle", 10)
-    torch = (BENCH / "bench_worker_torch").exists()
-    if torch:
-        torch_start = [workers("bench_worker_torch", "start", 5) for _ in range(3)]
-
-    lines = [
-        "# Benchmarks",
-        "",
-        "Written by `tests/bench/figures.py`; do not edit. What counts are ratios within one run.",
-        "",
-        f"{datetime.date.today()}, {machine()}; load average at the start {load:.1f}.",
-        "",
-        "## Fused passes, one thread, 25.6 M float32",
-        "",
-        "The bound is the time that moving the pass's bytes takes at the best copy or triad bandwidth of the same run,",
-        "write-allocate counted; for passes that only read, at that of a reading loop over two streams",
-        "([why](decisions/0007-read-bound.md)).",
-        "",
-        "| pass | ms | of the memory bound | at least 80 % |",
-        "| --- | --- | --- | --- |",
-    ]
-    for name, one in passes["passes"].items():
-        lines.append(f"| {name} | {1e3 * one['seconds']:.1f} | {100 * one['ratio']:.0f} % | {verdict(one['ratio'] >= 0.8)} |")
-    lines += ["", "## One meeting of 25.6 M float32 between two processes, libfabric over tcp", "",
-              "| block | in flight | meeting, s | transport alone, s | passes alone, s | ratio | at most 1.3 |",
-              "| --- | --- | --- | --- | --- | --- | --- |"]
-    for one in meeting["results"]:
-        lines.append(
-            f"| {one['block_bytes'] // 1024} KiB | {one['in_flight']} | {one['meeting']:.3f} | {one['transport']:.3f} | "
-            f"{one['passes']:.3f} | {one['ratio']:.2f} | {verdict(one['ratio'] <= 1.3)} |"
-        )
-    lines += [
-        "", "## Transport alone", "",
-        f"- 1 MiB blocks, 4 in flight, both ways at once: {transport['gigabytes_per_second_each_way']:.2f} GB/s each way",
-        f"- {transport['small_message_bytes']} bytes there and back: {transport['round_trips_per_second']:.0f} times a second",
-        "", "## Eight tiny workers (1,000 parameters)", "",
-        "| what | figure | wanted | met |", "| --- | --- | --- | --- |",
-        f"| meetings (pairs) per second, no gradients | {rate['meetings_per_second']:.0f} | 2,000 | "
-        f"{verdict(rate['meetings_per_second'] >= 2000)} |",
-        f"| seconds from start until all have met (median of 3) | {sorted(start)[1]:.2f} | 2 | {verdict(sorted(start)[1] <= 2)} |",
-        f"| an idle worker's share of a core (largest) | {100 * idle['largest_cpu_share']:.2f} % | 1 % | "
-        f"{verdict(idle['largest_cpu_share'] < 0.01)} |",
-        f"| private memory of a worker without LibTorch (largest) | {idle['largest_private_megabytes']:.0f} MB | | |",
-    ]
-    if torch:
-        seconds = sorted(one["seconds_until_all_have_met"] for one in torch_start)[1]
-        memory = max(one["largest_private_megabytes"] for one in torch_start)
-        lines += [
-            f"| the same with LibTorch in the process: until all have met | {seconds:.2f} | | |",
-            f"| and private memory (largest) | {memory:.0f} MB | 150 MB | {verdict(memory < 150)} |",
-        ]
-    path = SOURCE / "docs" / "benchmarks.md"
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    print(path.read_text(encoding="utf-8"))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("build", nargs="?", default=SOURCE / "build" / "release")
+    parser.add_argument("--check", action="store_true", help="write nothing; exit code 1 when a verdict was missed twice")
+    parser.add_argument("--full", action="store_true", default="DUET_TEST_FULL" in os.environ, help="--check with all rounds")
+    parser.add_argument("--anyway", action="store_true", help="write the page on a busy machine, too, with a warning on top")
+    parser.add_argument("--output", type=pathlib.Path, default=SOURCE / "docs" / "benchmarks.md")
+    settings = parser.parse_args()
+    if settings.check:
+        sys.exit(0 if check(Bench(settings.build, settings.full)) else 1)
+    write(Bench(settings.build, True), settings.output, settings.anyway)
 
 
 if __name__ == "__main__":

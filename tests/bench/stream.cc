@@ -33,8 +33,8 @@ void triad(const float* a, const float* b, float* to, std::size_t count) {
     to[i] = a[i] + 3.0f * b[i];
 }
 
-float read(const float* a, const float* b, std::size_t count) {
-  const hn::ScalableTag<float> d;
+template <class D>
+HWY_INLINE float sum_of_both(D d, const float* a, const float* b, std::size_t count) {
   const std::size_t lanes = hn::Lanes(d);
   auto sum_a = hn::Zero(d);
   auto sum_b = hn::Zero(d);
@@ -49,6 +49,30 @@ float read(const float* a, const float* b, std::size_t count) {
   return tail + hn::GetLane(hn::SumOfLanes(d, hn::Add(sum_a, sum_b)));
 }
 
+float read(const float* a, const float* b, std::size_t count) {
+  return sum_of_both(hn::ScalableTag<float>(), a, b, count);
+}
+
+float read_narrow(const float* a, const float* b, std::size_t count) {
+  return sum_of_both(hn::CappedTag<float, HWY_MAX_BYTES / sizeof(float) / 2>(), a, b, count);
+}
+
+// The factor is no whole number, so that nothing is optimised away, and so near to 1 that nothing fades.
+void update(float* a, float* b, std::size_t count) {
+  const hn::ScalableTag<float> d;
+  const std::size_t lanes = hn::Lanes(d);
+  const auto factor = hn::Set(d, 0.9999f);
+  std::size_t i = 0;
+  for (; i + lanes <= count; i += lanes) {
+    hn::StoreU(hn::Mul(factor, hn::LoadU(d, a + i)), d, a + i);
+    hn::StoreU(hn::Mul(factor, hn::LoadU(d, b + i)), d, b + i);
+  }
+  for (; i < count; ++i) {
+    a[i] *= 0.9999f;
+    b[i] *= 0.9999f;
+  }
+}
+
 }  // namespace
 }  // namespace duet::bench::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -60,6 +84,8 @@ namespace duet::bench {
 HWY_EXPORT(copy);
 HWY_EXPORT(triad);
 HWY_EXPORT(read);
+HWY_EXPORT(read_narrow);
+HWY_EXPORT(update);
 
 void stream_copy(const float* from, float* to, std::size_t count) {
   HWY_DYNAMIC_DISPATCH(copy)(from, to, count);
@@ -71,6 +97,14 @@ void stream_triad(const float* a, const float* b, float* to, std::size_t count) 
 
 float stream_read(const float* a, const float* b, std::size_t count) {
   return HWY_DYNAMIC_DISPATCH(read)(a, b, count);
+}
+
+float stream_read_narrow(const float* a, const float* b, std::size_t count) {
+  return HWY_DYNAMIC_DISPATCH(read_narrow)(a, b, count);
+}
+
+void stream_update(float* a, float* b, std::size_t count) {
+  HWY_DYNAMIC_DISPATCH(update)(a, b, count);
 }
 
 }  // namespace duet::bench

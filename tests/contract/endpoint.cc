@@ -1,13 +1,9 @@
 #include "contract/endpoint.h"
 
 #include <array>
-#include <filesystem>
-#include <iterator>
-#include <random>
 #include <stdexcept>
 
 namespace duet::contract {
-namespace {
 
 std::vector<duet_setting> to_c(const transport::Settings& settings) {
   std::vector<duet_setting> out;
@@ -16,10 +12,9 @@ std::vector<duet_setting> to_c(const transport::Settings& settings) {
   return out;
 }
 
-}  // namespace
-
 Endpoint::Endpoint(const duet_transport& table, const transport::Settings& settings) : table_(table) {
-  const auto c_settings = to_c(settings);
+  const transport::Settings lent = settings;
+  const auto c_settings = to_c(lent);
   duet_error error{};
   if (table_.open_context(c_settings.data(), static_cast<std::uint32_t>(c_settings.size()), &context_,
                           &error) != DUET_OK) {
@@ -38,33 +33,66 @@ Endpoint::~Endpoint() {
   EXPECT_LT(now_ns() - start, 3 * kSecond) << "close_context() may take a second";
 }
 
-duet_connection* Endpoint::open(bool accept, const std::string& address, std::uint64_t session,
-                                std::uint64_t deadline, const char* peer) {
+std::string Endpoint::ticket(std::uint64_t session) {
+  if (table_.make_ticket == nullptr) return {};
+  const auto [found, is_new] = tickets_.try_emplace(session);
+  if (is_new) {
+    std::array<char, 256> ticket;
+    std::uint64_t bytes = ticket.size();
+    duet_error error{};
+    if (table_.make_ticket(context_, session, ticket.data(), &bytes, &error) != DUET_OK)
+      throw std::runtime_error(std::string("make_ticket: ") + error.text);
+    if (bytes == 0 || bytes > ticket.size())
+      throw std::runtime_error("make_ticket: " + std::to_string(bytes) + " bytes");
+    found->second.assign(ticket.data(), bytes);
+  }
+  return found->second;
+}
+
+duet_status Endpoint::open(bool accept, const std::string& address, const std::string& ticket,
+                           std::uint64_t session, std::uint64_t deadline, const char* name,
+                           duet_connection** connection, duet_error* error) {
+  const std::vector<char> lent_address(address.begin(), address.end());
+  const std::vector<char> lent_ticket(ticket.begin(), ticket.end());
+  std::vector<char> lent_name(name, name + std::char_traits<char>::length(name) + 1);
   const duet_connect_request request{.struct_size = sizeof(request),
                                      .reserved = 0,
                                      .session = session,
-                                     .address = accept ? nullptr : address.data(),
-                                     .address_bytes = accept ? 0 : address.size(),
+                                     .address = accept ? nullptr : lent_address.data(),
+                                     .address_bytes = lent_address.size(),
                                      .deadline_ns = deadline,
-                                     .peer = peer,
-                                     .ticket = nullptr,
-                                     .ticket_bytes = 0};
+                                     .peer = lent_name.data(),
+                                     .ticket = ticket.empty() ? nullptr : lent_ticket.data(),
+                                     .ticket_bytes = lent_ticket.size()};
+  return (accept ? table_.accept : table_.connect)(context_, &request, connection, error);
+}
+
+duet_status Endpoint::try_connect(const std::string& address, const std::string& ticket,
+                                  std::uint64_t session, std::uint64_t deadline, const char* name,
+                                  duet_connection** connection, duet_error* error) {
+  return open(false, address, ticket, session, deadline, name, connection, error);
+}
+
+duet_connection* Endpoint::connect_to(const std::string& address, const std::string& ticket,
+                                      std::uint64_t session, std::uint64_t deadline, const char* name) {
   duet_connection* connection = nullptr;
   duet_error error{};
-  const duet_status status =
-      (accept ? table_.accept : table_.connect)(context_, &request, &connection, &error);
-  if (status != DUET_OK)
-    throw std::runtime_error(std::string(accept ? "accept: " : "connect: ") + error.text);
+  if (try_connect(address, ticket, session, deadline, name, &connection, &error) != DUET_OK)
+    throw std::runtime_error(std::string("connect: ") + error.text);
   return connection;
 }
 
-duet_connection* Endpoint::connect(const std::string& address, std::uint64_t session, std::uint64_t deadline,
-                                   const char* peer) {
-  return open(false, address, session, deadline, peer);
+duet_connection* Endpoint::connect(Endpoint& peer, std::uint64_t session, std::uint64_t deadline,
+                                   const char* name) {
+  return connect_to(peer.address(), peer.ticket(session), session, deadline, name);
 }
 
-duet_connection* Endpoint::accept(std::uint64_t session, std::uint64_t deadline, const char* peer) {
-  return open(true, {}, session, deadline, peer);
+duet_connection* Endpoint::accept(std::uint64_t session, std::uint64_t deadline, const char* name) {
+  duet_connection* connection = nullptr;
+  duet_error error{};
+  if (open(true, {}, ticket(session), session, deadline, name, &connection, &error) != DUET_OK)
+    throw std::runtime_error(std::string("accept: ") + error.text);
+  return connection;
 }
 
 int Endpoint::state(duet_connection* connection, duet_error* error) {
@@ -113,15 +141,14 @@ std::uint64_t Endpoint::receive(duet_connection* connection, void* data, std::ui
   return post(false, connection, data, bytes, deadline);
 }
 
-std::size_t Endpoint::poll(std::uint64_t timeout_ns) {
-  std::array<duet_completion, 16> batch;
+std::size_t Endpoint::poll(std::uint64_t timeout_ns, std::uint32_t capacity) {
+  std::vector<duet_completion> batch(capacity);
   std::uint32_t count = 0;
   duet_error error{};
-  if (table_.poll(context_, batch.data(), batch.size(), timeout_ns, &count, &error) != DUET_OK) {
+  if (table_.poll(context_, batch.data(), capacity, timeout_ns, &count, &error) != DUET_OK) {
     throw std::runtime_error(std::string("poll: ") + error.text);
   }
-  if (count > batch.size())
-    throw std::runtime_error("poll returned more completions than there was room for");
+  if (count > capacity) throw std::runtime_error("poll returned more completions than there was room for");
   for (std::uint32_t i = 0; i < count; ++i) {
     const bool expected = in_flight_.erase(batch[i].operation) == 1;
     EXPECT_TRUE(expected) << "operation " << batch[i].operation << " completed "
@@ -151,6 +178,11 @@ bool turn(const std::vector<Endpoint*>& endpoints, const std::function<bool()>& 
   return true;
 }
 
+void idle(const std::vector<Endpoint*>& endpoints, std::uint64_t nanoseconds) {
+  turn(
+      endpoints, [] { return false; }, nanoseconds);
+}
+
 std::vector<unsigned char> pattern(std::size_t bytes, std::uint64_t seed) {
   std::vector<unsigned char> data(bytes);
   std::uint64_t word = seed * 0x9e3779b97f4a7c15u + 1;
@@ -159,35 +191,6 @@ std::vector<unsigned char> pattern(std::size_t bytes, std::uint64_t seed) {
     data[i] = static_cast<unsigned char>(word >> (8 * (i % 8)));
   }
   return data;
-}
-
-std::size_t open_descriptors() {
-  const std::filesystem::directory_iterator begin("/proc/self/fd");
-  return static_cast<std::size_t>(std::distance(begin, std::filesystem::directory_iterator()));
-}
-
-std::uint64_t ContractTest::capabilities() {
-  const auto c_settings = to_c(GetParam().settings);
-  duet_probe_result result{};
-  result.struct_size = sizeof(result);
-  EXPECT_EQ(table_.probe(c_settings.data(), static_cast<std::uint32_t>(c_settings.size()), &result), DUET_OK);
-  EXPECT_EQ(result.viable, 1) << result.reason;
-  return result.capabilities;
-}
-
-void ContractTest::join(Pair& pair, std::uint64_t session) {
-  pair.ab = pair.a->connect(pair.b->address(), session);
-  pair.ba = pair.b->accept(session);
-  const bool ready = pair.turn([&] {
-    return pair.a->state(pair.ab) == DUET_CONNECTION_READY && pair.b->state(pair.ba) == DUET_CONNECTION_READY;
-  });
-  if (!ready) throw std::runtime_error("the connection did not become ready");
-}
-
-ContractTest::Pair ContractTest::joined(std::uint64_t session) {
-  Pair pair{.a = endpoint(), .b = endpoint()};
-  join(pair, session);
-  return pair;
 }
 
 }  // namespace duet::contract

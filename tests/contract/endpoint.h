@@ -5,13 +5,10 @@
 
 #include <functional>
 #include <map>
-#include <memory>
 #include <set>
 #include <string>
 #include <vector>
 
-#include "contract/sources.h"
-#include "transport/services.h"
 #include "transport/transport.h"
 
 /// What the suite's tests are written with: the C table as it is, plus bookkeeping that catches a broken
@@ -29,7 +26,9 @@ inline std::uint64_t in(std::uint64_t nanoseconds) {
   return now_ns() + nanoseconds;
 }
 
-/// One context. Used by one thread, as the ABI asks.
+/// One context. Used by one thread, as the ABI asks. What it hands to the transport for the duration of a
+/// call (settings, addresses, names) is gone right after it: a transport that keeps a pointer is caught under
+/// AddressSanitizer, at the latest.
 class Endpoint {
  public:
   Endpoint(const duet_transport& table, const transport::Settings& settings);
@@ -39,12 +38,21 @@ class Endpoint {
 
   const std::string& address() const { return address_; }
   duet_context* get() { return context_; }
+  /// What this side, which will accept, gives to the connecting one; empty where the transport has no
+  /// tickets. Made once for a session.
+  std::string ticket(std::uint64_t session);
 
   /// Throw when the call is refused.
-  duet_connection* connect(const std::string& address, std::uint64_t session,
-                           std::uint64_t deadline = in(kPatience), const char* peer = "rank 7");
+  duet_connection* connect(Endpoint& peer, std::uint64_t session, std::uint64_t deadline = in(kPatience),
+                           const char* name = "rank 7");
+  duet_connection* connect_to(const std::string& address, const std::string& ticket, std::uint64_t session,
+                              std::uint64_t deadline = in(kPatience), const char* name = "rank 7");
   duet_connection* accept(std::uint64_t session, std::uint64_t deadline = in(kPatience),
-                          const char* peer = "rank 7");
+                          const char* name = "rank 7");
+  /// As the table has it.
+  duet_status try_connect(const std::string& address, const std::string& ticket, std::uint64_t session,
+                          std::uint64_t deadline, const char* name, duet_connection** connection,
+                          duet_error* error);
   int state(duet_connection* connection, duet_error* error = nullptr);
   void close(duet_connection* connection) { table_.close_connection(connection); }
 
@@ -57,70 +65,44 @@ class Endpoint {
   duet_status try_post(bool send, duet_connection* connection, void* data, std::uint64_t bytes,
                        std::uint64_t deadline, duet_error* error = nullptr);
   std::uint64_t last_id() const { return next_id_ - 1; }
+  /// The next operation gets this id (and those after it the following ones).
+  void set_next_id(std::uint64_t id) { next_id_ = id; }
 
-  /// One poll(). Returns how many completions came.
-  std::size_t poll(std::uint64_t timeout_ns = 0);
+  /// One poll(), for up to `capacity` completions. Returns how many came.
+  std::size_t poll(std::uint64_t timeout_ns = 0, std::uint32_t capacity = 16);
   bool ended(std::uint64_t id) const { return completions_.contains(id); }
   /// Fails the test, and returns something with status −1, when the operation has not ended.
   duet_completion completion(std::uint64_t id) const;
   duet_status status(std::uint64_t id) const { return completion(id).status; }
+  /// For tests with so many operations that remembering them all would show.
+  void forget_completions() { completions_.clear(); }
   std::size_t in_flight() const { return in_flight_.size(); }
 
  private:
-  duet_connection* open(bool accept, const std::string& address, std::uint64_t session,
-                        std::uint64_t deadline, const char* peer);
+  duet_status open(bool accept, const std::string& address, const std::string& ticket, std::uint64_t session,
+                   std::uint64_t deadline, const char* name, duet_connection** connection, duet_error* error);
   std::uint64_t post(bool send, duet_connection* connection, void* data, std::uint64_t bytes,
                      std::uint64_t deadline);
 
   const duet_transport& table_;
   duet_context* context_ = nullptr;
   std::string address_;
+  std::map<std::uint64_t, std::string> tickets_;  // by session
   std::uint64_t next_id_ = 1;
   std::set<std::uint64_t> in_flight_;
   std::map<std::uint64_t, duet_completion> completions_;
 };
 
+/// Settings as the ABI has them; valid while `settings` is.
+std::vector<duet_setting> to_c(const transport::Settings& settings);
+
 /// Polls the endpoints in turn until `done`. False: not within `limit`.
 bool turn(const std::vector<Endpoint*>& endpoints, const std::function<bool()>& done,
           std::uint64_t limit = kPatience);
+/// Polls them for a while: for what should not happen.
+void idle(const std::vector<Endpoint*>& endpoints, std::uint64_t nanoseconds);
 
 /// Reproducible bytes, different for each `seed`.
 std::vector<unsigned char> pattern(std::size_t bytes, std::uint64_t seed);
-
-/// The descriptors that this process has open.
-std::size_t open_descriptors();
-
-class ContractTest : public ::testing::TestWithParam<Source> {
- protected:
-  ContractTest() : transport_(GetParam().load()), table_(transport_->table()) {}
-
-  std::unique_ptr<Endpoint> endpoint() { return std::make_unique<Endpoint>(table_, GetParam().settings); }
-  std::uint64_t capabilities();
-  bool exact_size() { return (capabilities() & DUET_CAPABILITY_EXACT_SIZE) != 0; }
-
-  struct Pair {
-    std::unique_ptr<Endpoint> a, b;
-    duet_connection* ab = nullptr;  ///< a's handle; a connected
-    duet_connection* ba = nullptr;
-    std::vector<Endpoint*> both() const { return {a.get(), b.get()}; }
-    bool turn(const std::function<bool()>& done, std::uint64_t limit = kPatience) const {
-      return contract::turn(both(), done, limit);
-    }
-    bool finish() const {
-      return turn([this] { return a->in_flight() + b->in_flight() == 0; });
-    }
-  };
-  /// Two endpoints, and a connection of them that is ready.
-  Pair joined(std::uint64_t session = 1);
-  void join(Pair& pair, std::uint64_t session);
-
-  std::shared_ptr<const transport::Transport> transport_;
-  const duet_transport& table_;
-};
-
-/// The suite's tests for every transport.
-#define DUET_CONTRACT_SUITE(Suite)                                                \
-  INSTANTIATE_TEST_SUITE_P(Transports, Suite, ::testing::ValuesIn(all_sources()), \
-                           [](const auto& tested) { return tested.param.name; })
 
 }  // namespace duet::contract

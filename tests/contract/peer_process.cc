@@ -1,52 +1,102 @@
 #include "contract/peer_process.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <spawn.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <stdexcept>
-#include <vector>
 
 #include "contract/endpoint.h"
 
 extern char** environ;  // NOLINT: POSIX says so
 
 namespace duet::contract {
+namespace {
 
-PeerProcess::PeerProcess(const Source& source) {
+constexpr const char* kFlag = "--contract-peer";
+constexpr int kStartMilliseconds = 30'000;
+
+void write_blob(const std::string& bytes) {
+  std::putchar(static_cast<int>(bytes.size() / 256));
+  std::putchar(static_cast<int>(bytes.size() % 256));
+  std::fwrite(bytes.data(), 1, bytes.size(), stdout);
+}
+
+/// False: the other process has ended, or says nothing.
+bool read_exactly(int descriptor, char* to, std::size_t bytes) {
+  while (bytes > 0) {
+    pollfd waiting{.fd = descriptor, .events = POLLIN, .revents = 0};
+    if (::poll(&waiting, 1, kStartMilliseconds) <= 0) return false;
+    const ssize_t got = ::read(descriptor, to, bytes);
+    if (got <= 0) return false;
+    to += got;
+    bytes -= static_cast<std::size_t>(got);
+  }
+  return true;
+}
+
+std::optional<std::string> read_blob(int descriptor) {
+  std::array<char, 2> head;
+  if (!read_exactly(descriptor, head.data(), head.size())) return std::nullopt;
+  std::string bytes(static_cast<unsigned char>(head[0]) * 256u + static_cast<unsigned char>(head[1]), '\0');
+  if (!read_exactly(descriptor, bytes.data(), bytes.size())) return std::nullopt;
+  return bytes;
+}
+
+[[noreturn]] void echo_for_ever(Endpoint& endpoint, std::size_t bytes) {
+  std::vector<unsigned char> buffer(bytes);
+  for (std::uint64_t session = 1;; ++session) {
+    duet_connection* const connection = endpoint.accept(session, in(60 * kSecond));
+    const auto done = [&](std::uint64_t id) {
+      while (!endpoint.ended(id))
+        endpoint.poll(kSecond);
+      return endpoint.status(id) == DUET_OK;
+    };
+    try {
+      while (done(endpoint.receive(connection, buffer.data(), buffer.size())) &&
+             done(endpoint.send(connection, buffer.data(), buffer.size()))) {
+      }
+    } catch (const std::runtime_error&) {
+      // A post was refused: the peer is gone. On to the next one.
+    }
+    endpoint.close(connection);
+  }
+}
+
+}  // namespace
+
+PeerProcess::PeerProcess(const Source& source, std::size_t echo_bytes) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error("pipe");
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-  std::string program = "/proc/self/exe", flag = "--peer", name = source.name;
-  char* arguments[] = {program.data(), flag.data(), name.data(), nullptr};
-  const int failed = posix_spawn(&process_, program.c_str(), &actions, nullptr, arguments, environ);
+  std::vector<std::string> words = {"/proc/self/exe", kFlag, std::to_string(echo_bytes), source.path};
+  for (const auto& [key, value] : source.settings)
+    words.push_back(key + "=" + value);
+  std::vector<char*> arguments;
+  for (std::string& word : words)
+    arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+  const int failed =
+      posix_spawn(&process_, words.front().c_str(), &actions, nullptr, arguments.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
   ::close(ends[1]);
-  if (failed == 0) {
-    // Its address, one byte of length ahead in two.
-    unsigned char head[2] = {};
-    std::size_t wanted = sizeof(head), got = 0;
-    std::string bytes;
-    char buffer[512];
-    while (got < wanted) {
-      const ssize_t n = ::read(ends[0], buffer, wanted - got);
-      if (n <= 0) break;
-      bytes.append(buffer, static_cast<std::size_t>(n));
-      got += static_cast<std::size_t>(n);
-      if (got == sizeof(head) && wanted == sizeof(head)) {
-        wanted += static_cast<unsigned char>(bytes[0]) * 256u + static_cast<unsigned char>(bytes[1]);
-      }
-    }
-    if (got > sizeof(head) && got == wanted) address_ = bytes.substr(sizeof(head));
+  std::optional<std::string> blob = failed == 0 ? read_blob(ends[0]) : std::nullopt;
+  if (blob) {
+    address_ = *blob;
+    while (tickets_.size() < kSessions && (blob = read_blob(ends[0])))
+      tickets_.push_back(*blob);
   }
   ::close(ends[0]);
-  if (address_.empty()) {
+  if (!blob) {
     kill_and_reap();
     throw std::runtime_error("the peer process did not say its address");
   }
@@ -54,6 +104,10 @@ PeerProcess::PeerProcess(const Source& source) {
 
 PeerProcess::~PeerProcess() {
   kill_and_reap();
+}
+
+std::string PeerProcess::ticket(std::uint64_t session) const {
+  return session <= tickets_.size() ? tickets_[session - 1] : std::string();
 }
 
 void PeerProcess::signal(int number) const {
@@ -67,37 +121,25 @@ void PeerProcess::kill_and_reap() {
   process_ = -1;
 }
 
-int PeerProcess::run(const std::string& source_name) {
+std::optional<int> PeerProcess::run_if_asked(int argc, char** argv) {
+  if (argc < 4 || std::string(argv[1]) != kFlag) return std::nullopt;
   prctl(PR_SET_PDEATHSIG, SIGKILL);  // not to outlive a test that was killed itself
-  for (const Source& source : all_sources()) {
-    if (source.name != source_name) continue;
-    const auto transport = source.load();
-    Endpoint endpoint(transport->table(), source.settings);
-    const std::string& address = endpoint.address();
-    std::putchar(static_cast<int>(address.size() / 256));
-    std::putchar(static_cast<int>(address.size() % 256));
-    std::fwrite(address.data(), 1, address.size(), stdout);
+  try {
+    const std::size_t bytes = std::strtoull(argv[2], nullptr, 10);
+    transport::Settings settings;
+    for (int i = 4; i < argc; ++i)
+      settings.push_back(parse_setting(argv[i]));
+    const auto transport = plugin_source("peer", argv[3], settings).load();
+    Endpoint endpoint(transport->table(), settings);
+    write_blob(endpoint.address());
+    for (std::uint64_t session = 1; session <= kSessions; ++session)
+      write_blob(endpoint.ticket(session));
     std::fflush(stdout);
-
-    std::vector<unsigned char> buffer(kEchoBytes);
-    for (std::uint64_t session = 1;; ++session) {
-      duet_connection* const connection = endpoint.accept(session, in(60 * kSecond));
-      const auto done = [&](std::uint64_t id) {
-        while (!endpoint.ended(id))
-          endpoint.poll(kSecond);
-        return endpoint.status(id) == DUET_OK;
-      };
-      try {
-        while (done(endpoint.receive(connection, buffer.data(), buffer.size())) &&
-               done(endpoint.send(connection, buffer.data(), buffer.size()))) {
-        }
-      } catch (const std::runtime_error&) {
-        // A post was refused: the peer is gone. On to the next one.
-      }
-      endpoint.close(connection);
-    }
+    echo_for_ever(endpoint, bytes);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "peer process: %s\n", error.what());
+    return 1;
   }
-  return 2;
 }
 
 }  // namespace duet::contract

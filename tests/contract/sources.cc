@@ -1,7 +1,6 @@
 #include "contract/sources.h"
 
-#include <cstdio>
-#include <cstdlib>
+#include <stdexcept>
 #include <utility>
 
 #include "transport/fault_injection.h"
@@ -13,6 +12,11 @@ using transport::Faults;
 using transport::inject_faults;
 using transport::load_transport;
 
+std::vector<Source>& chosen() {
+  static std::vector<Source> sources;
+  return sources;
+}
+
 std::vector<std::string> split(const std::string& text, char separator) {
   std::vector<std::string> parts;
   for (std::size_t from = 0; from < text.size();) {
@@ -23,48 +27,53 @@ std::vector<std::string> split(const std::string& text, char separator) {
   return parts;
 }
 
-std::pair<std::string, std::string> key_value(const std::string& text) {
+}  // namespace
+
+std::pair<std::string, std::string> parse_setting(const std::string& text) {
   const std::size_t equals = text.find('=');
-  if (equals == std::string::npos) {
-    std::fprintf(stderr, "contract suite: \"%s\" is not NAME=PATH or KEY=VALUE\n", text.c_str());
-    std::exit(2);
-  }
+  if (equals == std::string::npos || equals == 0)
+    throw std::invalid_argument("\"" + text + "\" is not of the form KEY=VALUE");
   return {text.substr(0, equals), text.substr(equals + 1)};
 }
 
-void add_plugins(const std::string& list, std::vector<Source>& sources) {
+Source plugin_source(const std::string& name, const std::string& path, const transport::Settings& settings) {
+  return {.name = name,
+          .load = [path] { return load_transport(path, {}); },
+          .settings = settings,
+          .own_process_only = false,
+          .path = path};
+}
+
+std::vector<Source> built_in_sources() {
+  std::vector<Source> sources;
+  const auto add = [&](const char* name, auto load) {
+    sources.push_back({.name = name, .load = load, .settings = {}, .own_process_only = true, .path = {}});
+  };
+  add("inproc", [] { return load_transport("inproc", {}); });
+  add("inproc_decorated", [] { return inject_faults(load_transport("inproc", {}), Faults{}); });
+  add("inproc_delayed", [] { return inject_faults(load_transport("inproc", {}), Faults{.delay = 0.002}); });
+  return sources;
+}
+
+std::vector<Source> parse_sources(const std::string& list) {
+  std::vector<Source> sources;
   for (const std::string& entry : split(list, '|')) {
     const std::vector<std::string> parts = split(entry, ',');
-    const auto [name, path] = key_value(parts.front());
-    Source source{.name = name, .load = [path = path] { return load_transport(path, {}); }, .settings = {}};
+    const auto [name, path] = parse_setting(parts.front());
+    transport::Settings settings;
     for (std::size_t i = 1; i < parts.size(); ++i)
-      source.settings.push_back(key_value(parts[i]));
-    sources.push_back(std::move(source));
+      settings.push_back(parse_setting(parts[i]));
+    sources.push_back(plugin_source(name, path, settings));
   }
-}
-
-std::vector<Source> make_sources() {
-  std::vector<Source> sources;
-  const auto add_inproc = [&](const char* name, auto load) {
-    sources.push_back({.name = name, .load = load, .settings = {}, .own_process_only = true});
-  };
-  add_inproc("inproc", [] { return load_transport("inproc", {}); });
-  add_inproc("inproc_decorated", [] { return inject_faults(load_transport("inproc", {}), Faults{}); });
-  add_inproc("inproc_delayed",
-             [] { return inject_faults(load_transport("inproc", {}), Faults{.delay = 0.002}); });
-#ifdef DUET_CONTRACT_PLUGINS
-  add_plugins(DUET_CONTRACT_PLUGINS, sources);
-#endif
-  const char* more = std::getenv("DUET_CONTRACT_PLUGINS");
-  if (more != nullptr) add_plugins(more, sources);
   return sources;
 }
 
-}  // namespace
+void use_sources(std::vector<Source> sources) {
+  chosen() = std::move(sources);
+}
 
 const std::vector<Source>& all_sources() {
-  static const std::vector<Source> sources = make_sources();
-  return sources;
+  return chosen();
 }
 
 }  // namespace duet::contract

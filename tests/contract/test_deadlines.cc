@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "contract/endpoint.h"
+#include "contract/contract_test.h"
 
 namespace duet::contract {
 namespace {
@@ -27,14 +27,15 @@ class Deadlines : public ContractTest {
 };
 
 TEST_P(Deadlines, OfConnectionsThatNobodyAnswers) {
+  holds_to({"TIME-2", "ERR-1"});
   const auto a = endpoint(), b = endpoint();
   for (const bool accept : {false, true}) {
     SCOPED_TRACE(accept ? "accept" : "connect");
     expect_in_time([&](int attempt) -> std::uint64_t {
       const std::uint64_t deadline = in(150 * kMillisecond);
       const std::uint64_t session = 100 * (accept ? 1 : 2) + attempt;
-      duet_connection* const connection = accept ? a->accept(session, deadline, "rank 3")
-                                                 : a->connect(b->address(), session, deadline, "rank 3");
+      duet_connection* const connection =
+          accept ? a->accept(session, deadline, "rank 3") : a->connect(*b, session, deadline, "rank 3");
       duet_error error{};
       EXPECT_TRUE(
           turn({a.get(), b.get()}, [&] { return a->state(connection, &error) != DUET_CONNECTION_PENDING; }));
@@ -50,6 +51,7 @@ TEST_P(Deadlines, OfConnectionsThatNobodyAnswers) {
 }
 
 TEST_P(Deadlines, OfReceivesThatNobodyServes) {
+  holds_to({"TIME-1", "ERR-2"});
   std::uint64_t session = 0;
   expect_in_time([&](int) -> std::uint64_t {
     Pair pair = joined(++session);
@@ -71,6 +73,7 @@ TEST_P(Deadlines, OfReceivesThatNobodyServes) {
 }
 
 TEST_P(Deadlines, OfSendsThatNobodyTakes) {
+  holds_to({"TIME-1"});
   std::uint64_t session = 0;
   expect_in_time([&](int) -> std::uint64_t {
     Pair pair = joined(++session);
@@ -87,10 +90,11 @@ TEST_P(Deadlines, OfSendsThatNobodyTakes) {
 }
 
 TEST_P(Deadlines, HoldWhenOnePollSleepsThroughThem) {
+  holds_to({"TIME-1", "POLL-1"});
   std::uint64_t session = 0;
   expect_in_time([&](int) -> std::uint64_t {
     Pair pair = joined(++session);
-    pair.turn([] { return false; }, 20 * kMillisecond);
+    pair.idle(20 * kMillisecond);
     char byte = 0;
     const std::uint64_t deadline = in(150 * kMillisecond);
     const auto received = pair.a->receive(pair.ab, &byte, 1, deadline);
@@ -103,10 +107,11 @@ TEST_P(Deadlines, HoldWhenOnePollSleepsThroughThem) {
 }
 
 TEST_P(Deadlines, OfOperationsOnPendingConnections) {
+  holds_to({"TIME-1", "CONN-2"});
   std::uint64_t session = 0;
   const auto a = endpoint(), b = endpoint();
   expect_in_time([&](int) -> std::uint64_t {
-    duet_connection* const ab = a->connect(b->address(), ++session, in(kPatience));
+    duet_connection* const ab = a->connect(*b, ++session, in(kPatience));
     char byte = 0;
     const std::uint64_t deadline = in(100 * kMillisecond);
     const auto received = a->receive(ab, &byte, 1, deadline);
@@ -122,6 +127,7 @@ TEST_P(Deadlines, OfOperationsOnPendingConnections) {
 }
 
 TEST_P(Deadlines, ThatHavePassedAlreadyEndTheOperationAtOnce) {
+  holds_to({"TIME-1"});
   Pair pair = joined();
   char byte = 0;
   const auto received = pair.a->receive(pair.ab, &byte, 1, now_ns() - 1);
@@ -130,6 +136,7 @@ TEST_P(Deadlines, ThatHavePassedAlreadyEndTheOperationAtOnce) {
 }
 
 TEST_P(Deadlines, GiveTheBufferBackForGood) {
+  holds_to({"OP-3"});
   Pair pair = joined();
   for (const std::size_t bytes : {500u, 500'000u}) {
     SCOPED_TRACE(bytes);
@@ -142,13 +149,14 @@ TEST_P(Deadlines, GiveTheBufferBackForGood) {
     std::fill(mine.begin(), mine.end(), 0x5a);
     pair.a->send(pair.ab, out.data(), bytes, in(100 * kMillisecond));
     ASSERT_TRUE(pair.finish());
-    pair.turn([] { return false; }, 50 * kMillisecond);
+    pair.idle(50 * kMillisecond);
     EXPECT_TRUE(std::all_of(mine.begin(), mine.end(), [](unsigned char c) { return c == 0x5a; }))
         << "written after its completion";
   }
 }
 
 TEST_P(Deadlines, DoNotTouchOperationsThatAreInTime) {
+  holds_to({"TIME-1"});
   Pair pair = joined();
   constexpr int kMessages = 50;
   std::vector<int> out(kMessages), back(kMessages);
@@ -164,35 +172,73 @@ TEST_P(Deadlines, DoNotTouchOperationsThatAreInTime) {
   EXPECT_EQ(back, out);
 }
 
-TEST_P(Deadlines, CancelledOperationsEndOnceAndGiveTheirBufferBack) {
-  Pair pair = joined();
-  std::vector<unsigned char> mine(500, 0x11);
-  const auto received = pair.b->receive(pair.ba, mine.data(), mine.size());
-  const duet_status status = table_.cancel(pair.ba, received);
-  ASSERT_TRUE(status == DUET_OK || status == DUET_AGAIN) << status;
-  if (status == DUET_OK) {
-    ASSERT_TRUE(pair.turn([&] { return pair.b->ended(received); }));
-    EXPECT_EQ(pair.b->status(received), DUET_CANCELLED);
-    std::fill(mine.begin(), mine.end(), 0x5a);
-    const auto out = pattern(500, 1);
-    pair.a->send(pair.ab, out.data(), 500, in(100 * kMillisecond));
-    ASSERT_TRUE(pair.finish());
-    EXPECT_TRUE(std::all_of(mine.begin(), mine.end(), [](unsigned char c) { return c == 0x5a; }));
+TEST_P(Deadlines, InTheMiddleOfAMessageWhoseOtherEndStandsStill) {
+  holds_to({"TIME-3", "TIME-1", "OP-3"});
+  // Long enough to fill whatever buffers are on the way.
+  const std::vector<unsigned char> out(32u << 20, 0x33);
+  std::uint64_t session = 0;
+  for (const bool sender_stops : {true, false}) {
+    SCOPED_TRACE(sender_stops ? "the sender stops" : "the receiver stops");
+    expect_in_time([&](int) -> std::uint64_t {
+      Pair pair = joined(++session);
+      std::vector<unsigned char> back(out.size());
+      Endpoint& goes_on = sender_stops ? *pair.b : *pair.a;
+      const std::uint64_t deadline = in(200 * kMillisecond);
+      const std::uint64_t late = in(kPatience);
+      const auto received =
+          pair.b->receive(pair.ba, back.data(), back.size(), sender_stops ? deadline : late);
+      const auto sent = pair.a->send(pair.ab, out.data(), out.size(), sender_stops ? late : deadline);
+      pair.a->poll(0);
+      pair.b->poll(0);
+      const auto mine = sender_stops ? received : sent;
+      EXPECT_TRUE(turn({&goes_on}, [&] { return goes_on.ended(mine); }));
+      const std::uint64_t ended_at = now_ns();
+      // It may have been through already.
+      EXPECT_TRUE(goes_on.status(mine) == DUET_TIMED_OUT || goes_on.status(mine) == DUET_OK)
+          << goes_on.status(mine);
+      if (goes_on.status(mine) == DUET_OK) return 0;
+      // The buffer is ours again, even if the other side wakes up now.
+      std::fill(back.begin(), back.end(), 0x5a);
+      if (!sender_stops) return ended_at > deadline ? ended_at - deadline : 0;
+      pair.idle(20 * kMillisecond);
+      EXPECT_TRUE(std::all_of(back.begin(), back.end(), [](unsigned char c) { return c == 0x5a; }))
+          << "written after its completion";
+      return ended_at > deadline ? ended_at - deadline : 0;
+    });
   }
-  pair.b->close(pair.ba);
-  ASSERT_TRUE(pair.turn([&] { return pair.b->in_flight() == 0; }));
-  pair.turn([] { return false; }, 20 * kMillisecond);  // a second completion would be noticed
 }
 
-TEST_P(Deadlines, CancellingWhatIsNotInFlightIsMisuse) {
-  Pair pair = joined();
-  EXPECT_EQ(table_.cancel(pair.ab, 12345), DUET_MISUSE);
-  int out = 1, back = 0;
-  const auto sent = pair.a->send(pair.ab, &out, sizeof(out));
-  const auto received = pair.b->receive(pair.ba, &back, sizeof(back));
-  ASSERT_TRUE(pair.finish());
-  EXPECT_EQ(table_.cancel(pair.ab, sent), DUET_MISUSE);
-  EXPECT_EQ(table_.cancel(pair.ba, received), DUET_MISUSE);
+TEST_P(Deadlines, OfManyOperationsAtOnce) {
+  holds_to({"TIME-1", "OP-1"});
+  std::uint64_t session = 0;
+  expect_in_time([&](int) -> std::uint64_t {
+    Pair pair = joined(++session);
+    constexpr int kOperations = 200;
+    std::vector<unsigned char> bytes(kOperations);
+    std::vector<std::uint64_t> ids, deadlines;
+    for (int i = 0; i < kOperations; ++i) {
+      // Not in the order of their deadlines.
+      deadlines.push_back(in(150 * kMillisecond + (i * 37) % 100 * kMillisecond));
+      ids.push_back(pair.a->receive(pair.ab, &bytes[i], 1, deadlines[i]));
+    }
+    std::uint64_t worst = 0;
+    std::size_t left = ids.size();
+    const std::uint64_t give_up = in(kPatience);
+    std::vector<bool> seen(kOperations);
+    while (left > 0 && now_ns() < give_up) {
+      pair.a->poll(5 * kMillisecond);
+      const std::uint64_t now = now_ns();
+      for (int i = 0; i < kOperations; ++i) {
+        if (seen[i] || !pair.a->ended(ids[i])) continue;
+        seen[i] = true;
+        --left;
+        EXPECT_EQ(pair.a->status(ids[i]), DUET_TIMED_OUT);
+        worst = std::max(worst, now > deadlines[i] ? now - deadlines[i] : 0);
+      }
+    }
+    EXPECT_EQ(left, 0u);
+    return worst;
+  });
 }
 
 DUET_CONTRACT_SUITE(Deadlines);

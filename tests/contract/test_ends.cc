@@ -1,20 +1,18 @@
 #include <algorithm>
 #include <functional>
 
-#include "contract/endpoint.h"
+#include "contract/contract_test.h"
+#include "contract/resources.h"
 
 namespace duet::contract {
 namespace {
 
 using ::testing::HasSubstr;
 
-bool lost(duet_status status) {
-  return status == DUET_PEER_LOST || status == DUET_TIMED_OUT;
-}
-
 class Ends : public ContractTest {};
 
 TEST_P(Ends, ClosingAConnectionCancelsWhatIsInFlightExactlyOnce) {
+  holds_to({"END-1", "OP-1", "OP-3"});
   Pair pair = joined();
   std::vector<std::vector<unsigned char>> buffers(8, std::vector<unsigned char>(300'000, 0x11));
   std::vector<std::uint64_t> receives, sends, theirs;
@@ -33,20 +31,21 @@ TEST_P(Ends, ClosingAConnectionCancelsWhatIsInFlightExactlyOnce) {
   for (const auto id : sends) {
     EXPECT_TRUE(pair.a->status(id) == DUET_CANCELLED || pair.a->status(id) == DUET_OK) << pair.a->status(id);
   }
-  EXPECT_TRUE(lost(pair.b->status(theirs[2]))) << pair.b->status(theirs[2]);
-  EXPECT_TRUE(lost(pair.b->status(theirs[3]))) << pair.b->status(theirs[3]);
+  EXPECT_TRUE(is_loss(pair.b->status(theirs[2]))) << pair.b->status(theirs[2]);
+  EXPECT_TRUE(is_loss(pair.b->status(theirs[3]))) << pair.b->status(theirs[3]);
   // All memory is ours again: nobody may write to it, and nothing completes twice.
   for (auto& buffer : buffers)
     std::fill(buffer.begin(), buffer.end(), 0x5a);
-  pair.turn([] { return false; }, 50 * kMillisecond);
+  pair.idle(50 * kMillisecond);
   for (int i = 0; i < 4; ++i) {
     EXPECT_TRUE(std::all_of(buffers[i].begin(), buffers[i].end(), [](unsigned char c) { return c == 0x5a; }));
   }
   pair.b->close(pair.ba);
-  pair.turn([] { return false; }, 20 * kMillisecond);
+  pair.idle(20 * kMillisecond);
 }
 
 TEST_P(Ends, ClosingInTheMiddleOfALargeMessageIsClean) {
+  holds_to({"END-1", "OP-1", "OP-3"});
   std::uint64_t session = 0;
   const auto out = pattern(8u << 20, 1);
   const std::vector<unsigned char> scribble(out.size(), 0x5a);
@@ -69,22 +68,23 @@ TEST_P(Ends, ClosingInTheMiddleOfALargeMessageIsClean) {
         EXPECT_TRUE(back == out) << "the data differ";
       }
       back = scribble;
-      pair.turn([] { return false; }, 5 * kMillisecond);
+      pair.idle(5 * kMillisecond);
       EXPECT_TRUE(back == scribble) << "written after its completion";
     }
   }
 }
 
 TEST_P(Ends, ThePeersCloseEndsOperationsAndIsReported) {
+  holds_to({"END-2", "ERR-1"});
   Pair pair{.a = endpoint(), .b = endpoint()};
-  pair.ab = pair.a->connect(pair.b->address(), 1, in(kPatience), "rank 3");
+  pair.ab = pair.a->connect(*pair.b, 1, in(kPatience), "rank 3");
   pair.ba = pair.b->accept(1);
   ASSERT_TRUE(pair.turn([&] { return pair.a->state(pair.ab) == DUET_CONNECTION_READY; }));
   char byte = 0;
   const auto received = pair.a->receive(pair.ab, &byte, 1, in(2 * kSecond));
   pair.b->close(pair.ba);
   ASSERT_TRUE(pair.finish());
-  ASSERT_TRUE(lost(pair.a->status(received))) << pair.a->status(received);
+  ASSERT_TRUE(is_loss(pair.a->status(received))) << pair.a->status(received);
   if (pair.a->status(received) == DUET_PEER_LOST) {
     duet_error error{};
     EXPECT_EQ(pair.a->state(pair.ab, &error), DUET_CONNECTION_FAILED);
@@ -95,6 +95,7 @@ TEST_P(Ends, ThePeersCloseEndsOperationsAndIsReported) {
 }
 
 TEST_P(Ends, ThePeersContextClosesAndEveryOperationEndsOnce) {
+  holds_to({"END-2", "OP-1"});
   Pair pair = joined();
   std::vector<std::vector<unsigned char>> buffers(4, std::vector<unsigned char>(100'000));
   std::vector<std::uint64_t> ids;
@@ -104,13 +105,13 @@ TEST_P(Ends, ThePeersContextClosesAndEveryOperationEndsOnce) {
   ASSERT_TRUE(turn(
       {pair.a.get()}, [&] { return pair.a->in_flight() == 0; }, 3 * kSecond));
   for (const auto id : ids)
-    EXPECT_TRUE(lost(pair.a->status(id))) << pair.a->status(id);
-  turn(
-      {pair.a.get()}, [] { return false; }, 50 * kMillisecond);
+    EXPECT_TRUE(is_loss(pair.a->status(id))) << pair.a->status(id);
+  idle({pair.a.get()}, 50 * kMillisecond);
   pair.a->close(pair.ab);
 }
 
 TEST_P(Ends, AContextClosesWithEverythingInFlightAndLetsGoOfAllMemory) {
+  holds_to({"CTX-2", "OP-1"});
   Pair pair = joined();
   {
     // Under AddressSanitizer a later write to these is an error.
@@ -119,7 +120,7 @@ TEST_P(Ends, AContextClosesWithEverythingInFlightAndLetsGoOfAllMemory) {
       pair.a->receive(pair.ab, buffers[i].data(), buffers[i].size());
     for (int i = 3; i < 6; ++i)
       pair.a->send(pair.ab, buffers[i].data(), buffers[i].size());
-    pair.a->connect(pair.b->address(), 77);
+    pair.a->connect(*pair.b, 77);
     pair.a->accept(78);
     pair.a->poll(0);
     pair.a.reset();
@@ -131,7 +132,7 @@ TEST_P(Ends, AContextClosesWithEverythingInFlightAndLetsGoOfAllMemory) {
     const duet_status status =
         pair.b->try_post(i % 2 == 0, pair.ba, at_b.data(), at_b.size(), in(kSecond), &error);
     if (status != DUET_OK) {
-      EXPECT_TRUE(lost(status)) << status << ": " << error.text;
+      EXPECT_TRUE(is_loss(status)) << status << ": " << error.text;
     }
   }
   EXPECT_TRUE(turn(
@@ -142,9 +143,10 @@ TEST_P(Ends, AContextClosesWithEverythingInFlightAndLetsGoOfAllMemory) {
 }
 
 TEST_P(Ends, ClosingAPendingConnectionIsPossible) {
+  holds_to({"END-1", "CONN-2"});
   const auto a = endpoint(), b = endpoint();
   char byte = 0;
-  duet_connection* const connecting = a->connect(b->address(), 1);
+  duet_connection* const connecting = a->connect(*b, 1);
   duet_connection* const accepting = a->accept(2);
   const auto one = a->receive(connecting, &byte, 1);
   const auto two = a->receive(accepting, &byte, 1);
@@ -156,8 +158,9 @@ TEST_P(Ends, ClosingAPendingConnectionIsPossible) {
 }
 
 TEST_P(Ends, TheOtherConnectionsOfTheContextGoOn) {
+  holds_to({"CONN-8"});
   Pair pair = joined(1);
-  duet_connection* const second_a = pair.a->connect(pair.b->address(), 2);
+  duet_connection* const second_a = pair.a->connect(*pair.b, 2);
   duet_connection* const second_b = pair.b->accept(2);
   char byte = 0;
   pair.a->receive(pair.ab, &byte, 1);
@@ -169,6 +172,56 @@ TEST_P(Ends, TheOtherConnectionsOfTheContextGoOn) {
   pair.a->send(second_a, out.data(), out.size());
   ASSERT_TRUE(pair.finish());
   EXPECT_EQ(back, out);
+}
+
+TEST_P(Ends, MemoryIsLetGoOfWithTheCompletion) {
+  holds_to({"OP-3", "END-1"});
+  // Pages that nobody may touch once their operation has ended: whoever does ends the process, or has an
+  // error from the system, which then shows in the messages behind.
+  for (const std::size_t bytes : {std::size_t{4096}, std::size_t{1} << 20}) {
+    SCOPED_TRACE(::testing::Message() << bytes << " bytes");
+    Pair pair = joined(bytes);
+    const auto text = pattern(bytes, 4);
+    GuardedMemory first(bytes), second(bytes);
+    std::copy(text.begin(), text.end(), first.data());
+    std::copy(text.begin(), text.end(), second.data());
+    std::vector<unsigned char> one(bytes), two(bytes);
+    const auto sent = pair.a->send(pair.ab, first.data(), bytes);
+    pair.turn([&] { return pair.a->ended(sent); }, 50 * kMillisecond);
+    if (pair.a->ended(sent)) first.forbid();
+    pair.b->receive(pair.ba, one.data(), bytes);
+    ASSERT_TRUE(pair.turn([&] { return pair.a->ended(sent); }));
+    first.forbid();
+    pair.a->send(pair.ab, second.data(), bytes);
+    const auto last = pair.b->receive(pair.ba, two.data(), bytes);
+    ASSERT_TRUE(pair.finish());
+    EXPECT_EQ(pair.b->status(last), DUET_OK);
+    EXPECT_EQ(one, text);
+    EXPECT_EQ(two, text);
+    // A receive that was cancelled by closing, while the peer goes on sending.
+    const auto cancelled = pair.b->receive(pair.ba, second.data(), bytes);
+    pair.b->close(pair.ba);
+    ASSERT_TRUE(pair.turn([&] { return pair.b->ended(cancelled); }));
+    second.forbid();
+    pair.a->try_post(true, pair.ab, one.data(), bytes, in(100 * kMillisecond));
+    ASSERT_TRUE(pair.finish());
+    pair.idle(20 * kMillisecond);
+  }
+}
+
+TEST_P(Ends, OperationsWithoutADeadlineEndWithTheirConnection) {
+  holds_to({"OP-1", "CONN-5"});
+  Pair pair{.a = endpoint(), .b = endpoint()};
+  duet_connection* const ab = pair.a->connect(*pair.b, 1, in(100 * kMillisecond));
+  char byte = 0;
+  std::vector<std::uint64_t> ids;
+  for (int i = 0; i < 3; ++i) {
+    ids.push_back(pair.a->receive(ab, &byte, 1));
+    ids.push_back(pair.a->send(ab, &byte, 1));
+  }
+  ASSERT_TRUE(pair.finish());
+  for (const auto id : ids)
+    EXPECT_EQ(pair.a->status(id), DUET_TIMED_OUT);
 }
 
 DUET_CONTRACT_SUITE(Ends);

@@ -1,17 +1,22 @@
+#include <algorithm>
 #include <csignal>
+#include <random>
 
-#include "contract/endpoint.h"
+#include "contract/contract_test.h"
 #include "contract/peer_process.h"
 
 namespace duet::contract {
 namespace {
 
-bool lost(duet_status status) {
-  return status == DUET_PEER_LOST || status == DUET_TIMED_OUT;
-}
+using ::testing::HasSubstr;
 
 class Processes : public ContractTest {
  protected:
+  static duet_connection* connect(Endpoint& mine, const PeerProcess& peer, std::uint64_t session,
+                                  std::uint64_t deadline = in(kPatience), const char* name = "rank 7") {
+    return mine.connect_to(peer.address(), peer.ticket(session), session, deadline, name);
+  }
+
   static bool echo(Endpoint& mine, duet_connection* connection, std::uint64_t seed) {
     const auto out = pattern(PeerProcess::kEchoBytes, seed);
     std::vector<unsigned char> back(out.size());
@@ -35,18 +40,18 @@ class Processes : public ContractTest {
     ASSERT_TRUE(turn(
         {&mine}, [&] { return mine.in_flight() == 0; }, 3 * kSecond))
         << "an operation hangs";
-    EXPECT_TRUE(lost(mine.status(receives.back()))) << mine.status(receives.back());
+    EXPECT_TRUE(is_loss(mine.status(receives.back()))) << mine.status(receives.back());
     mine.close(connection);
-    turn(
-        {&mine}, [] { return false; }, 30 * kMillisecond);  // a second completion would be noticed
+    idle({&mine}, 30 * kMillisecond);  // a second completion would be noticed
   }
 };
 
 TEST_P(Processes, TalkToEachOther) {
+  holds_to({"CONN-1", "OP-2"});
   PeerProcess peer(GetParam());
   const auto mine = endpoint();
   for (std::uint64_t session = 1; session <= 3; ++session) {
-    duet_connection* const connection = mine->connect(peer.address(), session);
+    duet_connection* const connection = connect(*mine, peer, session);
     for (int i = 0; i < 20; ++i)
       ASSERT_TRUE(echo(*mine, connection, 100 * session + i));
     mine->close(connection);
@@ -54,23 +59,25 @@ TEST_P(Processes, TalkToEachOther) {
 }
 
 TEST_P(Processes, ThatAreKilledLeaveNothingHanging) {
+  holds_to({"END-3", "OP-1", "TIME-3"});
   const auto mine = endpoint();
   for (int round = 0; round < 4; ++round) {
     PeerProcess peer(GetParam());
-    duet_connection* const connection = mine->connect(peer.address(), 1);
+    duet_connection* const connection = connect(*mine, peer, 1);
     ASSERT_TRUE(echo(*mine, connection, round));
     ASSERT_NO_FATAL_FAILURE(expect_everything_ends(*mine, connection, [&] { peer.kill_and_reap(); }));
   }
   // The context has survived all of them.
   PeerProcess peer(GetParam());
-  EXPECT_TRUE(echo(*mine, mine->connect(peer.address(), 1), 9));
+  EXPECT_TRUE(echo(*mine, connect(*mine, peer, 1), 9));
 }
 
 TEST_P(Processes, ThatAreStoppedLeaveNothingHanging) {
+  holds_to({"TIME-3", "OP-1", "CONN-8"});
   const auto mine = endpoint();
   PeerProcess stopped(GetParam()), other(GetParam());
-  duet_connection* const connection = mine->connect(stopped.address(), 1);
-  duet_connection* const healthy = mine->connect(other.address(), 1);
+  duet_connection* const connection = connect(*mine, stopped, 1);
+  duet_connection* const healthy = connect(*mine, other, 1);
   ASSERT_TRUE(echo(*mine, connection, 1));
   ASSERT_NO_FATAL_FAILURE(expect_everything_ends(*mine, connection, [&] { stopped.signal(SIGSTOP); }));
   EXPECT_TRUE(echo(*mine, healthy, 2)) << "the other peer has done nothing wrong";
@@ -78,19 +85,96 @@ TEST_P(Processes, ThatAreStoppedLeaveNothingHanging) {
 }
 
 TEST_P(Processes, ThatAreGoneBeforeTheConnectAreReported) {
-  std::string address;
+  holds_to({"CONN-4", "TIME-2", "ERR-1"});
+  std::string address, ticket;
   {
     PeerProcess peer(GetParam());
     address = peer.address();
+    ticket = peer.ticket(1);
   }
   const auto mine = endpoint();
   duet_error error{};
-  duet_connection* const connection = mine->connect(address, 1, in(500 * kMillisecond), "rank 3");
-  ASSERT_TRUE(turn(
-      {mine.get()}, [&] { return mine->state(connection, &error) == DUET_CONNECTION_FAILED; }, 2 * kSecond));
-  EXPECT_TRUE(lost(error.status)) << error.status;
-  EXPECT_THAT(std::string(error.text), ::testing::HasSubstr("rank 3"));
-  mine->close(connection);
+  duet_connection* connection = nullptr;
+  if (mine->try_connect(address, ticket, 1, in(500 * kMillisecond), "rank 3", &connection, &error) ==
+      DUET_OK) {
+    ASSERT_TRUE(turn(
+        {mine.get()}, [&] { return mine->state(connection, &error) == DUET_CONNECTION_FAILED; },
+        2 * kSecond));
+    mine->close(connection);
+  }
+  EXPECT_TRUE(is_loss(error.status)) << error.status;
+  EXPECT_THAT(std::string(error.text), HasSubstr("rank 3"));
+}
+
+TEST_P(Processes, ThatAreStoppedBeforeTheConnectRunIntoItsDeadline) {
+  holds_to({"TIME-2", "TIME-3", "ERR-1"});
+  const auto mine = endpoint();
+  std::uint64_t best = UINT64_MAX;
+  for (int attempt = 0; attempt < 4 && best > 100 * kMillisecond; ++attempt) {
+    PeerProcess peer(GetParam());
+    peer.signal(SIGSTOP);
+    const std::uint64_t deadline = in(200 * kMillisecond);
+    duet_connection* const connection = connect(*mine, peer, 1, deadline, "rank 3");
+    duet_error error{};
+    ASSERT_TRUE(
+        turn({mine.get()}, [&] { return mine->state(connection, &error) == DUET_CONNECTION_FAILED; }));
+    const std::uint64_t failed_at = now_ns();
+    EXPECT_EQ(error.status, DUET_TIMED_OUT);
+    EXPECT_THAT(std::string(error.text), HasSubstr("rank 3"));
+    mine->close(connection);
+    best = std::min(best, failed_at > deadline ? failed_at - deadline : 0);
+  }
+  EXPECT_LE(best, 100 * kMillisecond) << "nanoseconds late";
+}
+
+TEST_P(Processes, ThatAreHitInMidMessageAreReportedInTimeAndTheOthersGoOn) {
+  holds_to({"END-3", "TIME-3", "OP-1", "CONN-8", "ERR-1"});
+  constexpr std::size_t kBytes = 4u << 20;
+  constexpr std::uint64_t kDeadline = 300 * kMillisecond;
+  std::minstd_rand random(std::random_device{}());
+  const auto mine = endpoint();
+  PeerProcess healthy(GetParam());
+  duet_connection* const steady = connect(*mine, healthy, 1, in(kPatience), "rank 4");
+  for (int round = 0; round < count(10, 100); ++round) {
+    const int signal = round % 2 == 0 ? SIGKILL : SIGSTOP;
+    SCOPED_TRACE(::testing::Message() << "round " << round << (signal == SIGKILL ? ", kill" : ", stop"));
+    PeerProcess victim(GetParam(), kBytes);
+    duet_connection* const connection = connect(*mine, victim, 1, in(kPatience), "rank 3");
+    std::vector<unsigned char> out(kBytes), back(kBytes);
+    const std::uint64_t hit_at = in(random() % (30 * kMillisecond));
+    bool hit = false;
+    std::uint64_t deadline = 0, failed = 0;
+    // Message after message, until one of them fails.
+    while (failed == 0) {
+      deadline = in(kDeadline);
+      const auto sent = mine->send(connection, out.data(), kBytes, deadline);
+      const auto received = mine->receive(connection, back.data(), kBytes, deadline);
+      ASSERT_TRUE(turn(
+          {mine.get()},
+          [&] {
+            if (!hit && now_ns() >= hit_at) {
+              victim.signal(signal);
+              hit = true;
+            }
+            return mine->ended(sent) && mine->ended(received);
+          },
+          kDeadline + kSecond))
+          << "an operation is later than its deadline and a second";
+      for (const auto id : {sent, received}) {
+        if (mine->status(id) != DUET_OK && failed == 0) failed = id;
+      }
+      ASSERT_TRUE(failed == 0 || hit || now_ns() > deadline) << "failed without a reason";
+    }
+    EXPECT_TRUE(is_loss(mine->status(failed))) << mine->status(failed);
+    if (table_.last_error != nullptr) {
+      duet_error error{};
+      table_.last_error(connection, &error);
+      EXPECT_TRUE(is_loss(error.status)) << error.status;
+      EXPECT_THAT(std::string(error.text), HasSubstr("rank 3"));
+    }
+    mine->close(connection);
+    ASSERT_TRUE(echo(*mine, steady, round)) << "the other peer has done nothing wrong";
+  }
 }
 
 std::vector<Source> sources_that_reach_other_processes() {

@@ -1,9 +1,11 @@
+#include <algorithm>
 #include <atomic>
+#include <map>
 #include <mutex>
 #include <random>
 #include <thread>
 
-#include "contract/endpoint.h"
+#include "contract/contract_test.h"
 
 namespace duet::contract {
 namespace {
@@ -11,6 +13,7 @@ namespace {
 class Threads : public ContractTest {};
 
 TEST_P(Threads, TwoContextsPlayPingPongFromTwoThreads) {
+  holds_to({"CTX-1"});
   const auto a = endpoint(), b = endpoint();
   constexpr int kRounds = 150;
   const auto bytes_of = [](int round) { return static_cast<std::size_t>((round * 7919) % 60'000); };
@@ -41,12 +44,14 @@ TEST_P(Threads, TwoContextsPlayPingPongFromTwoThreads) {
     }
     linger(me);
   };
+  duet_connection* const mine = a->connect(*b, 1);
   std::thread other([&] { play(*b, b->accept(1), false); });
-  play(*a, a->connect(b->address(), 1), true);
+  play(*a, mine, true);
   other.join();
 }
 
 TEST_P(Threads, EveryPairOfFiveExchangesBothWaysAtOnce) {
+  holds_to({"CTX-1", "CONN-3"});
   constexpr int kWorkers = 5;
   constexpr int kMessages = 12;
   constexpr std::size_t kBytes = 20'000;
@@ -55,6 +60,15 @@ TEST_P(Threads, EveryPairOfFiveExchangesBothWaysAtOnce) {
   for (int i = 0; i < kWorkers; ++i) {
     endpoints.push_back(endpoint());
     addresses.push_back(endpoints.back()->address());
+  }
+  // A context belongs to its thread, so that all tickets are made before there are threads.
+  std::map<std::uint64_t, std::string> tickets;
+  const auto session_of = [](int one, int other) {
+    return static_cast<std::uint64_t>(1000 + 100 * std::min(one, other) + std::max(one, other));
+  };
+  for (int one = 0; one < kWorkers; ++one) {
+    for (int other = one + 1; other < kWorkers; ++other)
+      tickets[session_of(one, other)] = endpoints[other]->ticket(session_of(one, other));
   }
   std::atomic<int> left{kWorkers};
   const auto work = [&](int me) {
@@ -65,9 +79,9 @@ TEST_P(Threads, EveryPairOfFiveExchangesBothWaysAtOnce) {
     back.reserve(kWorkers * kMessages);
     for (int peer = 0; peer < kWorkers; ++peer) {
       if (peer == me) continue;
-      const std::uint64_t session = 1000 + 100 * std::min(me, peer) + std::max(me, peer);
+      const std::uint64_t session = session_of(me, peer);
       duet_connection* const connection =
-          me < peer ? mine.connect(addresses[peer], session) : mine.accept(session);
+          me < peer ? mine.connect_to(addresses[peer], tickets.at(session), session) : mine.accept(session);
       for (int k = 0; k < kMessages; ++k) {
         out.push_back(pattern(kBytes, 10'000 * me + 100 * peer + k));
         back.emplace_back(kBytes);
@@ -94,6 +108,7 @@ TEST_P(Threads, EveryPairOfFiveExchangesBothWaysAtOnce) {
 }
 
 TEST_P(Threads, PeersThatCloseAtAnyMomentLeaveNothingUnended) {
+  holds_to({"OP-1", "END-2", "CTX-2"});
   // Nobody agrees with anybody when to stop: connections and contexts go while the peer posts, polls and
   // cancels.
   const auto steady = endpoint();
@@ -101,12 +116,15 @@ TEST_P(Threads, PeersThatCloseAtAnyMomentLeaveNothingUnended) {
   std::atomic<std::uint64_t> announced{0};
   std::atomic<bool> over{false};
   constexpr std::uint64_t kSessions = 40;
+  std::vector<std::string> tickets(kSessions + 1);
+  for (std::uint64_t session = 1; session <= kSessions; ++session)
+    tickets[session] = steady->ticket(session);
   std::thread restless([&] {
     std::minstd_rand random(1);
     std::vector<unsigned char> buffer(50'000);
     for (std::uint64_t session = 1; session <= kSessions; ++session) {
       Endpoint mine(table_, GetParam().settings);
-      duet_connection* const connection = mine.connect(address, session, in(kSecond));
+      duet_connection* const connection = mine.connect_to(address, tickets[session], session, in(kSecond));
       announced = session;
       std::vector<std::uint64_t> ids;
       for (int i = 0; i < 4; ++i) {
@@ -162,13 +180,14 @@ TEST_P(Threads, PeersThatCloseAtAnyMomentLeaveNothingUnended) {
 }
 
 TEST_P(Threads, ContextsOpenAndCloseInManyThreadsAtOnce) {
+  holds_to({"CTX-1", "CTX-2"});
   std::vector<std::thread> threads;
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([&, i] {
       for (int k = 0; k < 5; ++k) {
         Endpoint a(table_, GetParam().settings), b(table_, GetParam().settings);
         const std::uint64_t session = 1000 * i + k;
-        duet_connection* const ab = a.connect(b.address(), session);
+        duet_connection* const ab = a.connect(b, session);
         duet_connection* const ba = b.accept(session);
         std::uint64_t back = 0;
         a.send(ab, &session, sizeof(session), in(kPatience));

@@ -165,8 +165,14 @@ TEST_P(TreesIn, EndWithOneResultForAll) {
         links.parent = up[i].get();
         for (const auto& child : down[i])
           links.children.push_back(child.get());
-        passes.push_back(std::make_unique<TreePass>(*workers[i]->replica, links, TreeOperation::kAverage,
-                                                    attempt, has[i], weather.timeout, test::seconds()));
+        TreePlan plan;
+        plan.operation = TreeOperation::kFinalAverage;
+        plan.number = attempt;
+        plan.has_result = has[i];
+        plan.rank = static_cast<int>(i);
+        plan.world_size = kMembers;
+        plan.timeout = weather.timeout;
+        passes.push_back(std::make_unique<TreePass>(*workers[i]->replica, links, plan, test::seconds()));
       }
       std::vector<bool> over(kMembers);
       std::vector<transport::Context*> contexts;

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -34,12 +35,13 @@ struct DUET_API Options {
   double join_timeout = 60.0;  ///< from then until all world_size workers are there
 
   // ---- the algorithm ----
-  std::string algorithm = "a2cid2";  ///< a2cid2, adpsgd, allreduce
-  std::string graph = "ring";        ///< Topology::make()
-  std::optional<Topology> topology;  ///< wins over `graph`
-  double rate = 1.0;                 ///< meetings per gradient step and worker
-  std::string clock = "adaptive";    ///< adaptive, wall (the paper's), meetings (deterministic)
-  std::string pairing = "holdoff";   ///< holdoff, fifo, target
+  std::string algorithm = "a2cid2";                       ///< a2cid2, adpsgd, allreduce
+  std::string graph = "ring";                             ///< Topology::make()
+  std::optional<Topology> topology;                       ///< wins over `graph`
+  std::shared_ptr<const TopologyPolicy> topology_policy;  ///< wins over both
+  double rate = 1.0;                                      ///< meetings per gradient step and worker
+  std::string clock = "adaptive";   ///< adaptive, wall (the paper's), meetings (deterministic)
+  std::string pairing = "holdoff";  ///< holdoff, fifo, target
   /// Budget per step: drawn from Poisson(λ_i), or exactly λ_i.
   bool deterministic_budget = false;
   /// Always has budget from its first step() on, whatever the trainer does: pure gossip. A "step" is then the
@@ -51,7 +53,14 @@ struct DUET_API Options {
   std::uint64_t seed = 0;
 
   // ---- the exchange ----
-  std::string transport = "libfabric";   ///< NAME[:provider]: inproc, libfabric, libfabric:tcp, …
+  /// NAME[:provider]: inproc, libfabric, libfabric:tcp, …, the path of a plugin, or "auto": of all that can
+  /// be used here (experimental ones excepted) the best that all members share. Those are then all probed and
+  /// opened; a name is the safer choice.
+  std::string transport = "libfabric";
+  /// What the transport is told besides: "KEY=VALUE,KEY=VALUE", e.g. "interface=eth1,port_range=29900-29999".
+  /// Each transport knows its own keys and refuses others. Without an interface it gets the address of `bind`
+  /// when that is not loopback.
+  std::string transport_settings;
   std::vector<std::string> plugin_path;  ///< searched first; then DUET_PLUGIN_PATH, then beside libduet.so
   /// Faults to inject into the transport, for tests: "delay=0.002,drop=0.01" (docs/testing.md). Empty: none.
   std::string faults;
@@ -63,7 +72,9 @@ struct DUET_API Options {
 
   // ---- the end ----
   std::uint64_t sample_goal = 0;  ///< done() when the run's samples reach it; 0: the embedder decides
-  double finish_timeout = 60.0;   ///< how long finish() waits for the others to finish training
+  /// How long finish() waits for the others to finish training. Whoever loses patience first begins the
+  /// average, and all who have finished by then join it.
+  double finish_timeout = 60.0;
   /// One attempt at the final average (and any other tree pass) without progress.
   double average_timeout = 30.0;
 

@@ -25,7 +25,7 @@ struct RunStatus {
 /// One edge as this worker sees it.
 struct EdgeStatistics {
   int peer = 0;
-  double target_rate = 0.0;  ///< λ_ij, per gradient step
+  double target_rate = 0.0;  ///< λ_ij, per gradient step; 0: no edge of the present graph any more
   std::uint64_t meetings = 0;
   std::uint64_t failures = 0;
   std::uint64_t bytes_sent = 0;
@@ -58,12 +58,17 @@ struct MeetingEvent {
 
 /// What finish() came to.
 struct FinishResult {
-  std::vector<int> members;         ///< whose parameters are in the average, ascending
-  std::vector<int> lost;            ///< ranks that were lost on the way
-  double consensus_distance = 0.0;  ///< before the average, exact; over the members
-  double distance_to_mean = 0.0;    ///< this worker's, exact
-  bool lowest = false;              ///< this is the lowest surviving rank: the one that writes reports
-  int exit_code = 0;                ///< 0; 3: finished, but workers were lost
+  /// Whose parameters are in the average, ascending. The same with all who hold that average; not always this
+  /// worker: one that came when the others had averaged gets what they have.
+  std::vector<int> members;
+  /// Ranks that died, whose parameters are not in the average, or that do not hold it.
+  std::vector<int> lost;
+  /// √(mean of ‖p_i − p̄‖²) over the members, of the positions p = x + d before the average and their own mean
+  /// p̄; exact but for float32. (The average is another point: the mean of x + d + ½z.)
+  double consensus_distance = 0.0;
+  double distance_to_mean = 0.0;  ///< ‖p − p̄‖ of this worker
+  bool lowest = false;            ///< this is the lowest surviving rank: the one that writes reports
+  int exit_code = 0;              ///< 0; 3: finished, but workers were lost
 };
 
 }  // namespace duet

@@ -87,6 +87,8 @@ class DUET_API Topology {
   Constants constants() const;
   /// The same, always by dense linear algebra. For tests and comparisons.
   Constants dense_constants() const;
+  /// Whether constants() has a formula to go by, and costs next to nothing.
+  bool has_closed_form() const;
 
  private:
   class State;
@@ -94,5 +96,30 @@ class DUET_API Topology {
 
   std::shared_ptr<const State> state_;
 };
+
+/// Which graph the workers meet on, for those of them that are present: at the start all of the run, later
+/// whoever is left when workers were lost or left early. An embedder's own kind: derive from it and set
+/// Options::topology_policy (samples/topology).
+///
+/// Every worker asks its own copy, so graph() must be a pure function: the same members, the same graph,
+/// everywhere. It is called by the thread that makes the Worker and then by its communication thread, and
+/// should take no longer than some milliseconds.
+class DUET_API TopologyPolicy {
+ public:
+  virtual ~TopologyPolicy();
+  /// members: ranks, ascending, at least two. Returns a graph of members.size() workers, whose worker k is
+  /// members[k]. What it throws ends the Worker's constructor; later it is logged, and the workers go on with
+  /// the neighbours that they have.
+  virtual Topology graph(const std::vector<int>& members) const = 0;
+};
+
+/// The policy behind Options::graph: the same kind of graph made anew for those present, so that a ring
+/// closes over a gap. Where so few do not make that graph (a hypercube that lost one), and for a graph from a
+/// file: as fixed_policy() does it. Throws ConfigurationError as Topology::make() does.
+DUET_API std::shared_ptr<const TopologyPolicy> named_policy(std::string_view description, int workers,
+                                                            double rate = 1.0);
+/// Of a graph by value: its edges among those present, with their rates; where they do not hang together any
+/// more, the lowest of each part is tied to the lowest of all by an edge of the graph's smallest rate.
+DUET_API std::shared_ptr<const TopologyPolicy> fixed_policy(Topology graph);
 
 }  // namespace duet

@@ -24,8 +24,12 @@ struct TransportCandidate {
 /// Loads each one. Thread-safe.
 /// `may_load` is asked with the path of each file just before it is loaded; what it turns down is listed, but
 /// left alone. Whoever discovers in a child process can tell from it which plugin brought the child down.
+/// `transport` and `transport_settings`: as in Options. The one that is named there is asked whether it could
+/// be used with these; all others, and all when nothing is named, with their defaults. Throws
+/// ConfigurationError when they cannot be read.
 DUET_API std::vector<TransportCandidate> discover_transports(
     const std::vector<std::string>& plugin_path = {},
-    const std::function<bool(const std::string& path)>& may_load = {});
+    const std::function<bool(const std::string& path)>& may_load = {}, const std::string& transport = {},
+    const std::string& transport_settings = {});
 
 }  // namespace duet

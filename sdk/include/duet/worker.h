@@ -38,7 +38,8 @@ class DUET_API Worker {
 
   /// Takes delivery of the pending correction (x += d, d = 0), then runs `update`, both behind the gate, and
   /// adds to the meeting budget. `samples`: how many this update is worth. Whatever `update` throws passes
-  /// through. Of buffers on a device both are enqueued only, on the trainer's stream.
+  /// through. Throws Error when called from within `update`. Of buffers on a device both are enqueued only, on
+  /// the trainer's stream.
   void step(const std::function<void()>& update, std::uint64_t samples = 1);
   /// Runs `change`, which writes the parameters outside of step() (loading a state, an average copied back).
   void edit(const std::function<void()>& change);
@@ -64,7 +65,9 @@ class DUET_API Worker {
   std::map<int, std::string> gather(const std::string& text, double timeout = 10.0);
 
   /// Called in the communication thread after every meeting; must be quick. An empty one ends it: when
-  /// on_meeting() returns, the old one is not running and will not be called again.
+  /// on_meeting() returns, the old one is not running and will not be called again. The observer itself may
+  /// call sketch(), status(), statistics() and on_meeting(); step(), edit(), finish() and gather() throw
+  /// Error there.
   void on_meeting(std::function<void(const MeetingEvent&)> observer);
   /// The random projection (count sketch, 1,024 numbers) of the current position x + d, the same for all
   /// workers: the distance of two sketches estimates the distance of the positions. For the trainer's thread
@@ -76,7 +79,7 @@ class DUET_API Worker {
   std::vector<int> lost() const;        ///< ranks known to be gone; thread-safe
 
   const Options& options() const;
-  const Topology& topology() const;
+  const Topology& topology() const;  ///< among all of the run, as it began
   int rank() const;
   int world_size() const;
   const std::string& run_id() const;

@@ -3,6 +3,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include <algorithm>
 #include <cstring>
 #include <stdexcept>
 #include <type_traits>
@@ -17,10 +18,12 @@ using flatbuffers::FlatBufferBuilder;
 using flatbuffers::Offset;
 
 /// Of messages.fbs.
-constexpr std::uint32_t kVersion = 1;
+constexpr std::uint32_t kVersion = 2;
 /// Envelope, body, vector, entry: nothing of ours nests deeper.
 constexpr flatbuffers::uoffset_t kLargestDepth = 8;
-constexpr flatbuffers::uoffset_t kMostTables = kLargestWorld + 16;
+/// α̃ grows with the root of χ₁: this is a ring of 10¹³.
+constexpr double kLargestMomentum = 1e12;
+constexpr flatbuffers::uoffset_t kMostTables = kLargestWorld * (1 + kMostTransports) + 16;
 
 void require_size(std::size_t size, std::size_t largest, const char* what) {
   if (size > largest) {
@@ -51,13 +54,19 @@ Offset<flatbuffers::Vector<std::uint8_t>> write_bytes(FlatBufferBuilder& builder
 Offset<wire::Entry> write_entry(FlatBufferBuilder& builder, const membership::Entry& entry) {
   const auto host = write_text(builder, entry.host, kLargestLabel, "a host name");
   const auto control = write_text(builder, entry.control_address, kLargestLabel, "a control address");
-  const auto transport = write_text(builder, entry.transport, kLargestLabel, "a transport's name");
-  const auto address = write_bytes(builder, entry.transport_address, kLargestLabel, "a transport's address");
+  require_size(entry.transports.size(), kMostTransports, "a list of transports");
+  std::vector<Offset<wire::TransportAddress>> transports;
+  for (const membership::TransportAddress& transport : entry.transports) {
+    const auto name = write_text(builder, transport.name, kLargestLabel, "a transport's name");
+    const auto address = write_bytes(builder, transport.address, kLargestLabel, "a transport's address");
+    transports.push_back(wire::CreateTransportAddress(builder, name, address));
+  }
+  const auto addresses = builder.CreateVector(transports);
   const auto schema = write_text(builder, entry.schema, kLargestText, "a model's schema");
   const auto options = write_text(builder, entry.options, kLargestLabel, "the options' text");
   const wire::Id incarnation = to_wire(entry.incarnation);
   return wire::CreateEntry(builder, entry.rank, entry.world_size, &incarnation, host, entry.pid, control,
-                           transport, address, entry.schema_hash, schema, options);
+                           addresses, entry.schema_hash, schema, options);
 }
 
 Offset<wire::TickSums> write_sums(FlatBufferBuilder& builder, const TickSums& sums) {
@@ -80,7 +89,9 @@ struct BodyWriter {
     return wire::CreateJoinPending(builder, missing).Union();
   }
   Offset<void> operator()(const JoinRefused& refused) const {
-    const auto reason = write_text(builder, refused.reason, kLargestLabel, "a reason");
+    // It quotes what others sent: to be cut short is better than not to be said.
+    const auto reason =
+        builder.CreateString(refused.reason.data(), std::min(refused.reason.size(), kLargestLabel));
     return wire::CreateJoinRefused(builder, reason, refused.timed_out).Union();
   }
   Offset<void> operator()(const Joined& joined) const {
@@ -98,16 +109,20 @@ struct BodyWriter {
     std::vector<wire::MemberState> states;
     states.reserve(heartbeat.states.size());
     for (const membership::MemberState& state : heartbeat.states) {
-      states.emplace_back(to_wire(state.incarnation), state.steps, state.samples, state.meetings,
-                          state.attempt, state.squared_distance, static_cast<std::uint8_t>(state.phase));
+      states.emplace_back(to_wire(state.incarnation), state.beats, state.steps, state.samples, state.meetings,
+                          state.attempt, state.passes, state.result, state.squared_distance,
+                          static_cast<std::uint8_t>(state.phase));
     }
     const auto vector = builder.CreateVectorOfStructs(states);
     return wire::CreateHeartbeat(builder, vector).Union();
   }
   Offset<void> operator()(const Pair& pair) const {
+    // Most have none: an absent vector costs no bytes.
+    const auto ticket =
+        pair.ticket.empty() ? 0 : write_bytes(builder, pair.ticket, kLargestTicket, "a ticket");
     return wire::CreatePair(builder, static_cast<std::uint8_t>(pair.message.kind),
                             static_cast<std::uint8_t>(pair.message.reason), pair.message.meeting,
-                            pair.message.token, pair.session)
+                            pair.message.token, pair.session, ticket, pair.momentum)
         .Union();
   }
   Offset<void> operator()(const TickUp& up) const {
@@ -124,6 +139,13 @@ struct BodyWriter {
   }
   Offset<void> operator()(const PartReceived& received) const {
     return wire::CreatePartReceived(builder, received.round).Union();
+  }
+  Offset<void> operator()(const TicketRequest& request) const {
+    return wire::CreateTicketRequest(builder, request.session).Union();
+  }
+  Offset<void> operator()(const Ticket& ticket) const {
+    const auto bytes = write_bytes(builder, ticket.ticket, kLargestTicket, "a ticket");
+    return wire::CreateTicket(builder, ticket.session, bytes).Union();
   }
 };
 
@@ -149,6 +171,10 @@ template <>
 constexpr wire::Body kTypeOf<Part> = wire::Body::Part;
 template <>
 constexpr wire::Body kTypeOf<PartReceived> = wire::Body::PartReceived;
+template <>
+constexpr wire::Body kTypeOf<TicketRequest> = wire::Body::TicketRequest;
+template <>
+constexpr wire::Body kTypeOf<Ticket> = wire::Body::Ticket;
 
 wire::Body type_of(const Body& body) {
   return std::visit([](const auto& value) { return kTypeOf<std::decay_t<decltype(value)>>; }, body);
@@ -225,9 +251,13 @@ membership::Entry read_entry(const wire::Entry& from, TextReader& texts) {
   entry.host = texts.text(from.host(), kLargestLabel, "an entry's host");
   entry.pid = from.pid();
   entry.control_address = texts.text(from.control_address(), kLargestLabel, "an entry's control address");
-  entry.transport = texts.text(from.transport(), kLargestLabel, "an entry's transport");
-  entry.transport_address =
-      texts.bytes(from.transport_address(), kLargestLabel, "an entry's transport address");
+  const std::size_t transports = checked_size(from.transports(), kMostTransports, "a list of transports");
+  for (std::size_t i = 0; i < transports; ++i) {
+    const wire::TransportAddress& transport = *from.transports()->Get(static_cast<flatbuffers::uoffset_t>(i));
+    std::string name = texts.text(transport.name(), kLargestLabel, "a transport's name");
+    std::string address = texts.bytes(transport.address(), kLargestLabel, "a transport's address");
+    entry.transports.push_back({std::move(name), std::move(address)});
+  }
   entry.schema_hash = from.schema_hash();
   entry.schema = texts.text(from.schema(), kLargestText, "an entry's schema");
   entry.options = texts.text(from.options(), kLargestLabel, "an entry's options");
@@ -260,10 +290,13 @@ Body read_heartbeat(const wire::Heartbeat& from) {
     heartbeat.states.push_back(
         {.incarnation = read_id(&state->incarnation()),
          .phase = read_enum(state->phase(), membership::Phase::kGone, "a member's phase"),
+         .beats = state->beats(),
          .steps = state->steps(),
          .samples = state->samples(),
          .meetings = state->meetings(),
          .attempt = state->attempt(),
+         .passes = state->passes(),
+         .result = state->result(),
          .squared_distance = state->squared_distance()});
   }
   return heartbeat;
@@ -291,13 +324,17 @@ Body read_pending(const wire::JoinPending& from) {
   return pending;
 }
 
-Body read_pair(const wire::Pair& from) {
+Body read_pair(const wire::Pair& from, TextReader& texts) {
   Pair pair;
   pair.message.kind = read_enum(from.kind(), pairing::MessageKind::kDone, "a pairing message's kind");
   pair.message.reason = read_enum(from.reason(), pairing::DeclineReason::kStopped, "a decline's reason");
   pair.message.meeting = from.meeting();
   pair.message.token = from.token();
   pair.session = from.session();
+  pair.ticket = texts.bytes(from.ticket(), kLargestTicket, "a ticket");
+  pair.momentum = from.momentum();
+  if (!(pair.momentum >= 0.0 && pair.momentum <= kLargestMomentum))
+    throw Invalid{"its momentum is " + std::to_string(pair.momentum)};
   return pair;
 }
 
@@ -318,7 +355,7 @@ Body read_body(const wire::Envelope& envelope, TextReader texts) {
     case wire::Body::Heartbeat:
       return read_heartbeat(*envelope.body_as_Heartbeat());
     case wire::Body::Pair:
-      return read_pair(*envelope.body_as_Pair());
+      return read_pair(*envelope.body_as_Pair(), texts);
     case wire::Body::TickUp:
       return TickUp{read_sums(*envelope.body_as_TickUp()->sums())};
     case wire::Body::TickDown:
@@ -328,6 +365,11 @@ Body read_body(const wire::Envelope& envelope, TextReader texts) {
                   texts.bytes(envelope.body_as_Part()->text(), kLargestText, "a gathered text")};
     case wire::Body::PartReceived:
       return PartReceived{envelope.body_as_PartReceived()->round()};
+    case wire::Body::TicketRequest:
+      return TicketRequest{envelope.body_as_TicketRequest()->session()};
+    case wire::Body::Ticket:
+      return Ticket{envelope.body_as_Ticket()->session(),
+                    texts.bytes(envelope.body_as_Ticket()->ticket(), kLargestTicket, "a ticket")};
   }
   throw Invalid{"its body is of unknown type " + std::to_string(static_cast<int>(envelope.body_type()))};
 }

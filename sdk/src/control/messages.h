@@ -56,6 +56,11 @@ struct Pair {
   /// kOffer: the data session that the offerer still holds with the receiver (0: none). kAccept: the one to
   /// use: that same one, or a new one (= the meeting's token) for which both sides open a fresh connection.
   std::uint64_t session = 0;
+  /// kAccept with a new session, over a transport that asks for one (duet_transport::make_ticket).
+  std::string ticket;
+  /// kOffer: the α̃ − α by which both sides go in this meeting. While workers are learning that the graph has
+  /// changed, their own may differ; with one of them the run's invariant stands.
+  double momentum = 0.0;
   bool operator==(const Pair&) const = default;
 };
 
@@ -94,8 +99,21 @@ struct PartReceived {
   bool operator==(const PartReceived&) const = default;
 };
 
+// ---- tickets of the tree's connections ----
+/// A child to its parent, over a transport that asks for tickets: again and again until the answer comes.
+struct TicketRequest {
+  std::uint64_t session = 0;
+  bool operator==(const TicketRequest&) const = default;
+};
+/// A parent to its child: what it needs in order to connect under `session`.
+struct Ticket {
+  std::uint64_t session = 0;
+  std::string ticket;
+  bool operator==(const Ticket&) const = default;
+};
+
 using Body = std::variant<Join, JoinPending, JoinRefused, Joined, Heartbeat, Pair, TickUp, TickDown, Part,
-                          PartReceived>;
+                          PartReceived, TicketRequest, Ticket>;
 
 struct Message {
   Header header;
@@ -106,9 +124,11 @@ struct Message {
 /// What a message may hold at most. encode() throws std::length_error for more, decode() refuses it.
 constexpr std::size_t kLargestMessage = 64u << 20;  ///< bytes
 constexpr std::size_t kLargestText = 32u << 20;     ///< bytes of Part::text and of Entry::schema
-constexpr std::size_t kLargestLabel = 64u << 10;  ///< bytes of any other text and of Entry::transport_address
-constexpr int kLargestWorld = 65536;              ///< workers
-constexpr std::size_t kLargestSketch = 1u << 16;  ///< numbers
+constexpr std::size_t kLargestLabel = 64u << 10;    ///< bytes of any other text and of a transport's address
+constexpr int kMostTransports = 16;                 ///< of one entry
+constexpr int kLargestWorld = 65536;                ///< workers
+constexpr std::size_t kLargestSketch = 1u << 16;    ///< numbers
+constexpr std::size_t kLargestTicket = 256;         ///< bytes; as duet_transport::make_ticket has it
 
 /// Header::run of a run id; never 0.
 std::uint64_t run_hash(std::string_view run_id);

@@ -29,7 +29,7 @@ enum class BlockKind : std::uint8_t {
 struct BlockHeader {
   BlockKind kind = BlockKind::kMeeting;
   DType dtype = DType::kFloat32;
-  std::uint64_t exchange = 0;  ///< the meeting's id, or the attempt of a tree pass
+  std::uint64_t exchange = 0;  ///< the meeting's id, or the number of a tree pass
   std::uint32_t index = 0;
   std::uint32_t blocks = 0;  ///< that the sender cuts the replica into
   /// How many blocks the sender has under way at a time. Both sides must have the same: one that sends more

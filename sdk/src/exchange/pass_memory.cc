@@ -1,6 +1,7 @@
 #include "exchange/pass_memory.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "exchange/block_header.h"
 #include "exchange/replica.h"
@@ -11,36 +12,35 @@ namespace {
 
 constexpr double kDrainSeconds = 5.0;
 
-std::size_t slot_bytes(std::size_t elements) {
-  const std::size_t bytes = kBlockHeaderBytes + elements * sizeof(float);
+std::size_t slot_bytes(std::size_t payload) {
+  const std::size_t bytes = kBlockHeaderBytes + payload;
   return (bytes + kBlockHeaderBytes - 1) / kBlockHeaderBytes * kBlockHeaderBytes;
 }
 
 }  // namespace
 
-PassMemory::PassMemory(const Replica& replica) : slot_bytes_(slot_bytes(replica.largest_block())) {
-  std::size_t bytes = 0;
-  for (std::size_t i = 0; i < replica.block_count(); ++i) {
-    result_at_.push_back(bytes);
-    bytes += slot_bytes(replica.block(i).count);
+PassMemory::PassMemory(std::vector<std::size_t> payloads, const Replica& replica)
+    : payloads_(std::move(payloads)) {
+  for (const std::size_t payload : payloads_) {
+    result_at_.push_back(result_bytes_);
+    result_bytes_ += slot_bytes(payload);
+    slot_bytes_ = std::max(slot_bytes_, slot_bytes(payload));
   }
-  constexpr const char* kPurpose = "the result of a tree pass";
-  results_ = replica.parts().empty() ? device::Bytes(allocate_bytes(bytes, kPurpose))
-                                     : replica.parts().front()->device().allocate_pinned(bytes, kPurpose);
+  scratch_ = allocate<float>(slot_bytes_ / sizeof(float), "a block of a tree pass");
   for (const auto& part : replica.parts()) {
     Ways& made = ways_.emplace_back();
     made.part = part.get();
     device::Device& device = part->device();
+    pinned_by_ = part->shared_device();
     for (std::size_t i = 0; i < kInFlight; ++i) {
       constexpr const char* kBlock = "a block of a tree pass";
       const std::size_t block = replica.largest_block() * sizeof(float);
-      made.passages.push_back(
-          {device.allocate(block, kBlock), device.allocate(block, kBlock), device.make_event()});
+      made.passages.push_back({device.allocate(block, kBlock), device.allocate(block, kBlock),
+                               device.allocate(block, kBlock), device.make_event()});
     }
     made.sum = device.allocate(sizeof(double), "a sum");
     made.copied_sum = device.allocate_pinned(sizeof(double), "a sum");
   }
-  scratch_ = allocate<float>(replica.largest_block(), "a block of a tree pass");
 }
 
 PassMemory::~PassMemory() {
@@ -49,12 +49,12 @@ PassMemory::~PassMemory() {
     for (Passage& passage : ways.passages) {
       if (passage.moved.wait(left)) continue;
       left = 0.0;
+      // The device may still write there: better never freed than in somebody else's hands.
       support::error("a device did not let go of a tree pass's memory, which is not freed");
-      new device::Bytes(passage.memory);
-      new device::Bytes(passage.position);
-      new device::Bytes(results_);
-      new device::Bytes(ways.sum);
-      new device::Bytes(ways.copied_sum);
+      for (const device::Bytes* memory :
+           {&passage.memory, &passage.position, &passage.goal, &results_, &ways.sum, &ways.copied_sum}) {
+        new device::Bytes(*memory);
+      }
     }
   }
 }
@@ -76,10 +76,31 @@ bool PassMemory::idle() const {
   return true;
 }
 
-void PassMemory::provide_for(std::size_t children) {
+void PassMemory::prepare(std::size_t children) {
+  if (results_ == nullptr) {
+    constexpr const char* kPurpose = "the result of a tree pass";
+    results_ = pinned_by_ == nullptr ? device::Bytes(allocate_bytes(result_bytes_, kPurpose))
+                                     : pinned_by_->allocate_pinned(result_bytes_, kPurpose);
+  }
   while (children_.size() < children) {
     children_.push_back(allocate<std::byte>(kInFlight * slot_bytes_, "the sums of a tree pass"));
   }
+}
+
+void PassMemory::keep(int members) {
+  std::swap(results_, kept_);
+  has_kept_ = true;
+  members_of_kept_ = members;
+}
+
+void PassMemory::take_kept(PassMemory& other) {
+  kept_ = std::move(other.kept_);
+  has_kept_ = std::exchange(other.has_kept_, false);
+  members_of_kept_ = other.members_of_kept_;
+}
+
+const std::byte* PassMemory::kept(std::size_t block) const {
+  return has_kept_ ? kept_.get() + result_at_[block] + kBlockHeaderBytes : nullptr;
 }
 
 }  // namespace duet::exchange

@@ -78,6 +78,11 @@ std::unique_ptr<Slot> Staging::make_slot() const {
   return slot;
 }
 
+void Staging::register_with(transport::Context& context) {
+  for (const auto& slot : slots_)
+    registrations_.push_back(context.register_memory(slot->data.get(), distance_at_ + kBlockHeaderBytes));
+}
+
 Slot* Staging::take() {
   const auto free = std::find_if(slots_.begin(), slots_.end(), [](const auto& slot) {
     return slot->state == Slot::State::kFree && slot->idle();

@@ -50,6 +50,9 @@ class Staging : public std::enable_shared_from_this<Staging> {
   /// Waits for what devices still do with its memory, for some seconds at most.
   ~Staging();
 
+  /// Has the transport pin the slots once, if it must pin what it moves. Spare ones are not worth it.
+  void register_with(transport::Context& context);
+
   int depth() const { return depth_; }
   bool integrity() const { return integrity_; }
   bool wire_on_device() const { return wire_on_device_; }
@@ -82,6 +85,7 @@ class Staging : public std::enable_shared_from_this<Staging> {
   bool wire_on_device_;
   std::size_t distance_at_;
   std::vector<std::unique_ptr<Slot>> slots_;
+  std::vector<std::shared_ptr<void>> registrations_;  ///< of slots, so they go first
 };
 
 }  // namespace duet::exchange

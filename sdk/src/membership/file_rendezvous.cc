@@ -21,7 +21,7 @@ constexpr std::chrono::milliseconds kRefresh{250};
 
 /// Rank 0's decision; nothing while ranks are missing.
 std::optional<Roster> gather(FileBoard& board, const Entry& mine, const std::string& run_id) {
-  Roster roster{run_id.empty() ? mine.incarnation.text().substr(0, 8) : run_id, {}};
+  Roster roster{run_id.empty() ? mine.incarnation.text().substr(0, 8) : run_id, {}, {}};
   const std::map<int, Entry> found = board.fresh_entries();
   for (const auto& [rank, other] : found) {
     try {

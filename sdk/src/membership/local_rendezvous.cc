@@ -111,7 +111,7 @@ Roster LocalRendezvous::join(const Entry& mine, const JoinOptions& options) {
   }
   if (!gathering->complete) gathering->tell(mine.rank);
 
-  Roster roster{gathering->run_id, {}};
+  Roster roster{gathering->run_id, {}, {}};
   for (const auto& [rank, entry] : gathering->entries)
     roster.entries.push_back(entry);
   return roster;

@@ -21,10 +21,13 @@ namespace {
 bool merge_state(MemberState& known, const MemberState& told) {
   if (told.incarnation != known.incarnation) return false;
   known.phase = std::max(known.phase, told.phase);
+  known.beats = std::max(known.beats, told.beats);
   known.steps = std::max(known.steps, told.steps);
   known.samples = std::max(known.samples, told.samples);
   known.meetings = std::max(known.meetings, told.meetings);
   known.attempt = std::max(known.attempt, told.attempt);
+  known.passes = std::max(known.passes, told.passes);
+  known.result = std::max(known.result, told.result);
   // In this order a NaN never gets in.
   if (told.squared_distance > known.squared_distance) known.squared_distance = told.squared_distance;
   return true;
@@ -76,10 +79,13 @@ bool Members::merge(double now, int from, const std::vector<MemberState>& states
   bool changed = false;
   for (std::size_t i = 0; i < states_.size(); ++i) {
     if (static_cast<int>(i) == self_) {
-      declared_gone_ |= states[i].incarnation == states_[i].incarnation && states[i].phase == Phase::kGone;
+      declared_gone_ |= states[i].incarnation == states_[i].incarnation && states[i].phase >= Phase::kLeft &&
+                        states_[i].phase < Phase::kLeft;
       continue;
     }
     const Phase before = states_[i].phase;
+    if (states[i].incarnation == states_[i].incarnation && states[i].beats > states_[i].beats)
+      heard(now, static_cast<int>(i));
     merge_state(states_[i], states[i]);
     changed |= states_[i].phase != before;
   }

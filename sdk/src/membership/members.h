@@ -13,26 +13,36 @@ namespace duet::membership {
 /// Where a member is in its life; only ever grows. Everyone's view is merged by maximum.
 enum class Phase : std::uint8_t {
   kTraining = 0,
-  kFinished = 1,   ///< has trained all that it wanted; still meets
-  kAveraging = 2,  ///< takes part in the final average
-  kAveraged = 3,   ///< has its result, and stays to pass it on
-  kConcluded = 4,  ///< finish() is over: takes part in no pass any more
-  kLeft = 5,
-  kGone = 6
+  kStopping = 1,   ///< synchronous algorithms: makes no more steps, but others may need its last one
+  kFinished = 2,   ///< has trained all that it wanted; still meets
+  kAveraging = 3,  ///< takes part in the final average
+  kAveraged = 4,   ///< has its result, and stays to pass it on
+  kConcluded = 5,  ///< finish() is over: takes part in no pass any more
+  kLeft = 6,
+  kGone = 7
 };
 
 /// One member as told from worker to worker, in every heartbeat.
 struct MemberState {
   Incarnation incarnation;
   Phase phase = Phase::kTraining;
+  /// Counted up by its owner at every heartbeat. News of it by any path are a sign of life, so that one bad
+  /// path between two neighbours costs neither of them its place in the run.
+  std::uint64_t beats = 0;
   std::uint64_t steps = 0;
   std::uint64_t samples = 0;
   std::uint64_t meetings = 0;
   /// Which attempt at the tree pass under way it is in; raised by whoever saw one fail, the highest one
   /// stands.
   std::uint64_t attempt = 0;
-  /// From kAveraged on: ‖(x + d) − average‖² of this member, so that all know the run's final consensus
-  /// distance.
+  /// Synchronous algorithms: averages of a step that it has completed. Whoever completed one has what the
+  /// others of that average wait for.
+  std::uint64_t passes = 0;
+  /// Which final average it holds: a hash of the ranks that this one counts, the same with all who hold it;
+  /// 0: none yet. A worker that gave up on the others holds one of its own.
+  std::uint64_t result = 0;
+  /// Once it holds one: ‖(x + d) − mean of the counted members' x + d‖² of this member, so that all know the
+  /// run's final consensus distance.
   double squared_distance = 0.0;
   bool operator==(const MemberState&) const = default;
 };
@@ -50,10 +60,10 @@ class Members {
   MemberState& mine();  ///< to write this worker's own counts and phase
   const MemberState& of(int rank) const;
   const std::vector<MemberState>& states() const;  ///< what a heartbeat carries
-  /// A heartbeat of `from`: merges by maximum, and `from` was heard. Returns whether any phase changed (then
-  /// tell the neighbours at once). Entries of another incarnation are ignored, and so is all that a member
-  /// says that is gone: cut off, it may think that everyone else is. What others say about this worker
-  /// changes nothing but declared_gone().
+  /// A heartbeat of `from`: merges by maximum; heard were `from`, and whoever has beaten since the last news
+  /// of it. Returns whether any phase changed (then tell the neighbours at once). Entries of another
+  /// incarnation are ignored, and so is all that a member says that is gone: cut off, it may think that
+  /// everyone else is. What others say about this worker changes nothing but declared_gone().
   bool merge(double now, int from, const std::vector<MemberState>& states);
   /// Anything of `from` was heard.
   void heard(double now, int from);
@@ -66,8 +76,8 @@ class Members {
   bool live(int rank) const;  ///< neither kGone nor kLeft
   std::vector<int> live_ranks() const;
   std::vector<int> gone_ranks() const;
-  /// Another member has told that this worker is gone (it was silent for too long): it goes on, but those who
-  /// think so no longer listen.
+  /// Another member has told that this worker is gone, or that it left (it was silent for too long): it goes
+  /// on, but those who think so no longer listen.
   bool declared_gone() const;
   std::uint64_t epoch() const;  ///< 1 + number of members gone
   /// The same on all workers that agree on which incarnations are gone. A member that left counts as before:
@@ -76,7 +86,7 @@ class Members {
   std::uint64_t total_samples() const;
   std::uint64_t total_steps() const;
   bool all_live_at_least(Phase phase) const;
-  /// Seconds since `rank` was last heard of directly (or since the first call with a time; 0 before).
+  /// Seconds since the last sign of life of `rank` (or since the first call with a time; 0 before).
   double silence(double now, int rank) const;
 
  private:

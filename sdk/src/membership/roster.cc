@@ -58,7 +58,46 @@ std::string schema_difference(const Entry& first, const Entry& second) {
                      quoted(difference.first), first.rank, quoted(difference.second), second.rank);
 }
 
+bool has(const Entry& entry, std::string_view transport) {
+  return std::any_of(entry.transports.begin(), entry.transports.end(),
+                     [&](const TransportAddress& address) { return address.name == transport; });
+}
+
+bool shares_transport(const Entry& first, const Entry& second) {
+  return std::any_of(first.transports.begin(), first.transports.end(),
+                     [&](const TransportAddress& address) { return has(second, address.name); });
+}
+
+std::string transport_names(const Entry& entry) {
+  if (entry.transports.empty()) return "none";
+  std::string names;
+  for (const TransportAddress& transport : entry.transports)
+    names += (names.empty() ? "" : " or ") + quoted(transport.name);
+  return names;
+}
+
 }  // namespace
+
+const std::string& Roster::transport_address(int rank) const {
+  static const std::string nowhere;
+  for (const TransportAddress& address : entries.at(static_cast<std::size_t>(rank)).transports) {
+    if (address.name == transport) return address.address;
+  }
+  return nowhere;
+}
+
+std::string choose_transport(const std::vector<Entry>& entries) {
+  for (const TransportAddress& candidate : entries.at(0).transports) {
+    if (std::all_of(entries.begin(), entries.end(),
+                    [&](const Entry& entry) { return has(entry, candidate.name); })) {
+      return candidate.name;
+    }
+  }
+  std::string all;
+  for (const Entry& entry : entries)
+    all += fmt::format("\n  {}: {}", describe(entry), transport_names(entry));
+  throw MembershipError("there is no transport that all members have; install or name one everywhere:" + all);
+}
 
 Incarnation Incarnation::random() {
   std::uint64_t words[2];
@@ -80,7 +119,11 @@ std::string Incarnation::text() const {
 }
 
 std::string describe(const Entry& entry) {
-  return fmt::format("rank {} (pid {} on {})", entry.rank, entry.pid, entry.host.empty() ? "?" : entry.host);
+  // It comes from outside: no host name is longer, and the text goes into answers that have a limit.
+  constexpr std::size_t kLongestHost = 255;
+  const std::string_view host =
+      entry.host.empty() ? "?" : std::string_view(entry.host).substr(0, kLongestHost);
+  return fmt::format("rank {} (pid {} on {})", entry.rank, entry.pid, host);
 }
 
 void require_compatible(const Entry& first, const Entry& second) {
@@ -114,9 +157,9 @@ void require_compatible(const Entry& first, const Entry& second) {
     refuse(fmt::format("their options differ: {} against {}; start all of them with the same options",
                        quoted(difference.first), quoted(difference.second)));
   }
-  if (first.transport != second.transport) {
-    refuse(fmt::format("the one uses the transport {}, the other {}; choose the same one everywhere",
-                       quoted(first.transport), quoted(second.transport)));
+  if (!shares_transport(first, second)) {
+    refuse(fmt::format("the one has the transport {}, the other {}; choose the same one everywhere",
+                       transport_names(first), transport_names(second)));
   }
 }
 

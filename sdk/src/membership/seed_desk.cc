@@ -23,7 +23,7 @@ Roster complete_from(const control::Joined& joined, const Entry& mine) {
   const auto refuse = [&mine](const std::string& why) {
     throw MembershipError(fmt::format("{} was given a roster that cannot be: {}", describe(mine), why));
   };
-  Roster roster{joined.run_id, joined.entries};
+  Roster roster{joined.run_id, joined.entries, {}};
   if (roster.run_id.empty()) refuse("its run has no id");
   if (roster.entries.size() != static_cast<std::size_t>(mine.world_size)) {
     refuse(fmt::format("it has {} members instead of {}", roster.entries.size(), mine.world_size));

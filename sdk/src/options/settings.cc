@@ -13,6 +13,7 @@
 #include "duet/algorithm.h"
 #include "duet/error.h"
 #include "options/address.h"
+#include "support/key_values.h"
 #include "topology/numbers.h"
 
 namespace duet::options {
@@ -201,9 +202,19 @@ std::vector<Row> make_rows() {
   add(flag("keep_start", &Options::keep_start, "start from own parameters, not from rank 0's"));
   add(whole<std::uint64_t>("seed", &Options::seed, 0, "of everything random; the same on all workers"));
 
-  add(text("transport", &Options::transport, "NAME or NAME:PROVIDER, e.g. libfabric:tcp",
+  add(text("transport", &Options::transport, "NAME, NAME:PROVIDER (e.g. libfabric:tcp) or auto",
            "what moves the blocks", [](const std::string& value) {
              return no_blanks(value) && value.front() != ':' && value.back() != ':';
+           }));
+  add(text("transport_settings", &Options::transport_settings,
+           "KEY=VALUE with commas between several, e.g. interface=eth1,port_range=29900-29999",
+           "what the transport is told besides", [](const std::string& value) {
+             try {
+               support::parse_key_values(value, "transport_settings");
+               return true;
+             } catch (const ConfigurationError&) {
+               return false;
+             }
            }));
   Row& paths =
       add({"plugin_path", "directories to search for transports before DUET_PLUGIN_PATH",

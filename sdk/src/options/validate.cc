@@ -43,6 +43,7 @@ void require_addresses(const Options& options) {
 }
 
 void require_graph(const Options& options) {
+  if (options.topology_policy != nullptr) return;  // asked when the worker begins
   if (options.topology) {
     if (options.topology->workers() == options.world_size) return;
     throw ConfigurationError(fmt::format("Options::topology has {} workers, but {}",

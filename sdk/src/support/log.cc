@@ -1,9 +1,12 @@
 #include "support/log.h"
 
+#include <poll.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <atomic>
+#include <climits>
 #include <cstdlib>
 #include <memory>
 #include <mutex>
@@ -35,6 +38,8 @@ spdlog::level::level_enum to_spdlog(LogLevel level) {
   return spdlog::level::info;
 }
 
+constexpr std::size_t kLongestLine = PIPE_BUF - 256;
+
 /// One for the process, never destroyed: threads may log until the very end.
 struct State {
   std::atomic<LogLevel> level{level_from_environment()};
@@ -42,12 +47,21 @@ struct State {
   std::function<void(LogLevel, std::string_view)> sink;
   spdlog::logger console{"duet", std::make_shared<spdlog::sinks::stderr_sink_mt>()};
 
+  std::uint64_t dropped = 0;  // guarded by mutex
+
   State() {
     console.set_pattern("%H:%M:%S.%e duet %l: %v");
     console.set_level(spdlog::level::trace);
     console.flush_on(spdlog::level::trace);
   }
 };
+
+/// Whether a line can be written at once. A reader that has stopped reading (a pager, a full pipe) must not
+/// hold up the thread that others know to be alive by its heartbeats.
+bool somebody_reads() {
+  pollfd error{.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
+  return poll(&error, 1, 0) != 0;
+}
 
 State& state() {
   static State* const instance = new State;
@@ -73,11 +87,17 @@ bool log_enabled(LogLevel level) {
 
 void log(LogLevel level, std::string_view text) {
   if (!log_enabled(level)) return;
-  const std::lock_guard lock(state().mutex);
-  if (state().sink) {
-    state().sink(level, text);
+  State& log = state();
+  const std::lock_guard lock(log.mutex);
+  if (log.sink) {
+    log.sink(level, text);
+  } else if (!somebody_reads()) {
+    ++log.dropped;
   } else {
-    state().console.log(to_spdlog(level), text);
+    if (log.dropped > 0) log.console.warn("{} messages were dropped: nobody read them", log.dropped);
+    log.dropped = 0;
+    // A pipe that has room has room for this much.
+    log.console.log(to_spdlog(level), text.substr(0, kLongestLine));
   }
 }
 

@@ -8,7 +8,6 @@
 // Compiled once per SIMD target, chosen at run time: see dynamics/passes.cc.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "telemetry/sketch.cc"
-#include "hwy/cache_control.h"
 #include "hwy/foreach_target.h"  // IWYU pragma: keep
 #include "hwy/highway.h"
 
@@ -18,7 +17,6 @@
 namespace duet::telemetry {
 namespace {
 
-constexpr std::size_t kPrefetchBytes = 2048;  // as in dynamics/passes.cc; a step is one cache line
 static_assert(kSketchStep == Sketcher::kStep);
 
 // The randomness of one row (sketch_row.h), drawn once for all of its elements.
@@ -82,9 +80,6 @@ HWY_INLINE void add_range(std::uint64_t key, const float* x, const float* d, std
       double* const place = sums + (first + row.rotation) % kSketchSize;
       const std::size_t stop = std::min(end, first + Sketcher::kStep);
       if (stop - at == Sketcher::kStep) {
-        hwy::Prefetch(reinterpret_cast<const unsigned char*>(row_x + (at - column)) + kPrefetchBytes);
-        if (kSum)
-          hwy::Prefetch(reinterpret_cast<const unsigned char*>(row_d + (at - column)) + kPrefetchBytes);
         for (std::size_t lane = 0; lane < Sketcher::kStep; lane += lanes) {
           const std::size_t i = at - column + lane;
           add_lanes(full, row_x + i, kSum ? row_d + i : nullptr, row.signs[group], step, lane, place);

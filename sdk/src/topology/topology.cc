@@ -193,6 +193,10 @@ Constants Topology::constants() const {
   return state_->graph().constants ? state_->graph().constants() : dense_constants();
 }
 
+bool Topology::has_closed_form() const {
+  return state_->graph().constants != nullptr;
+}
+
 Constants Topology::dense_constants() const {
   if (workers() == 1) return Constants{};
   if (workers() > topology::kDenseLimit) {

@@ -131,6 +131,11 @@ duet_status arm(duet_context* context, uint64_t* timeout_ns) {
   return mine(context)->arm(timeout_ns);
 }
 
+duet_status make_ticket(duet_context* context, uint64_t session, void* ticket, uint64_t* bytes,
+                        duet_error* error) {
+  return mine(context)->inner().make_ticket(mine(context)->inner_context(), session, ticket, bytes, error);
+}
+
 void last_error(duet_connection* connection, duet_error* error) {
   mine(connection)->context->last_error(*mine(connection), error);
 }
@@ -164,6 +169,7 @@ duet_transport table_for(const duet_transport& inner, std::size_t slot) {
   table.wait_descriptor = inner.wait_descriptor == nullptr ? nullptr : wait_descriptor;
   table.arm = inner.arm == nullptr ? nullptr : arm;
   table.last_error = last_error;
+  table.make_ticket = inner.make_ticket == nullptr ? nullptr : make_ticket;
   return table;
 }
 

@@ -115,7 +115,8 @@ duet_status FaultyContext::receive(FaultyConnection& connection, const duet_memo
   }
   const duet_status status = inner_.post_receive(connection.inner, memory, id, deadline, error);
   if (status == DUET_OK)
-    operations_[id] = {connections_.at(&connection), true, memory->data, deadline, false};
+    operations_[id] = {connections_.at(&connection), true,
+                       memory->kind == DUET_MEMORY_HOST ? memory->data : nullptr, deadline, false};
   return status;
 }
 
@@ -153,7 +154,7 @@ void FaultyContext::completed(duet_completion completion, std::uint64_t now) {
 
 void FaultyContext::received(Operation& operation, duet_completion completion, std::uint64_t now) {
   FaultyConnection& connection = *operation.connection;
-  if (completion.bytes > 0 && happens(connection, faults_.corrupt)) {
+  if (operation.data != nullptr && completion.bytes > 0 && happens(connection, faults_.corrupt)) {
     host_services().count("injected_corruptions", 1);
     const std::uint64_t bit = connection.random() % (completion.bytes * 8);
     static_cast<unsigned char*>(operation.data)[bit / 8] ^= static_cast<unsigned char>(1u << (bit % 8));

@@ -57,7 +57,7 @@ class FaultyContext {
   struct Operation {
     std::shared_ptr<FaultyConnection> connection;
     bool receive = false;
-    void* data = nullptr;
+    void* data = nullptr;  // null: device memory, which cannot be corrupted from here
     std::uint64_t deadline = 0;
     bool held = false;  // the inner transport is done with it
   };

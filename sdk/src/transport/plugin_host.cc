@@ -14,6 +14,7 @@
 
 #include "support/log.h"
 #include "transport/fault_injection.h"
+#include "transport/guest_call.h"
 #include "transport/inproc.h"
 #include "transport/services.h"
 
@@ -57,7 +58,10 @@ Loaded call_entry_point(void* handle, const std::string& path) {
     return loaded;
   }
   char reason[240] = {};
-  const duet_transport* table = entry(&host_services(), reason, sizeof(reason));
+  const duet_transport* table = nullptr;
+  loaded.reason = guest_call(path, "in its entry point",
+                             [&] { table = entry(&host_services(), reason, sizeof(reason)); });
+  if (!loaded.reason.empty()) return loaded;
   reason[sizeof(reason) - 1] = '\0';
   if (table == nullptr) {
     loaded.reason = fmt::format("declined: {}", reason[0] != '\0' ? reason : "it gave no reason");
@@ -162,7 +166,9 @@ std::shared_ptr<const Transport> load_named(const std::string& name,
                         : "Install the plugin, or name its directory in plugin_path or DUET_PLUGIN_PATH.");
 }
 
-TransportCandidate describe(const std::string& name, const Transport& transport) {
+/// asked: the name must be this one's for its settings to count.
+TransportCandidate describe(const std::string& name, const Transport& transport,
+                            const TransportChoice& asked) {
   const duet_transport& table = transport.table();
   TransportCandidate candidate;
   candidate.name = name;
@@ -172,10 +178,20 @@ TransportCandidate describe(const std::string& name, const Transport& transport)
   candidate.loaded = true;
   duet_probe_result result{};
   result.struct_size = sizeof(result);
-  const duet_status status = table.probe(nullptr, 0, &result);
+  std::vector<duet_setting> settings;
+  if (asked.name == name) {
+    for (const auto& [key, value] : asked.settings)
+      settings.push_back({key.c_str(), value.c_str()});
+  }
+  duet_status status = DUET_BROKEN;
+  const std::string thrown = guest_call(transport.path(), "while it was probed", [&] {
+    status = table.probe(settings.data(), static_cast<std::uint32_t>(settings.size()), &result);
+  });
   result.reason[sizeof(result.reason) - 1] = '\0';
   candidate.viable = status == DUET_OK && result.viable != 0;
-  candidate.reason = result.reason[0] != '\0' || candidate.viable ? result.reason : status_name(status);
+  candidate.reason = !thrown.empty()                                ? thrown
+                     : result.reason[0] != '\0' || candidate.viable ? result.reason
+                                                                    : status_name(status);
   candidate.capabilities = capability_names(result.capabilities);
   return candidate;
 }
@@ -287,7 +303,9 @@ std::shared_ptr<const Transport> load_plugin(const std::string& path, std::strin
   }
   // One at a time: dlerror() and "the entry point is called once" both ask for it.
   const std::lock_guard lock(loading_mutex());
-  void* const handle = dlopen(canonical.c_str(), RTLD_NOW | RTLD_LOCAL);
+  void* handle = nullptr;
+  guest_call(canonical.string(), "while it was loaded",
+             [&] { handle = dlopen(canonical.c_str(), RTLD_NOW | RTLD_LOCAL); });
   if (handle == nullptr) {
     const char* text = dlerror();
     *reason = text == nullptr ? "dlopen failed" : text;
@@ -340,9 +358,13 @@ std::shared_ptr<const Transport> load_transport(const std::string& name,
 namespace duet {
 
 std::vector<TransportCandidate> discover_transports(const std::vector<std::string>& plugin_path,
-                                                    const std::function<bool(const std::string&)>& may_load) {
+                                                    const std::function<bool(const std::string&)>& may_load,
+                                                    const std::string& transport,
+                                                    const std::string& transport_settings) {
   using namespace transport;  // NOLINT: this function's whole subject
-  std::vector<TransportCandidate> candidates{describe("inproc", *built_in())};
+  TransportChoice asked;
+  if (!transport.empty()) asked = parse_choice(transport, transport_settings);
+  std::vector<TransportCandidate> candidates{describe("inproc", *built_in(), asked)};
   std::map<std::string, std::string> first;  // by name: the file that load_transport() would take
   for (const SearchPlace& place : search_places(plugin_path, plugin_path_from_environment())) {
     if (!place.refusal.empty()) {
@@ -379,7 +401,7 @@ std::vector<TransportCandidate> discover_transports(const std::vector<std::strin
         candidate.reason = fmt::format("calls itself \"{}\"", loaded->name());
       } else if (loaded != nullptr) {
         const std::string path = candidate.path;
-        candidate = describe(candidate.name, *loaded);
+        candidate = describe(candidate.name, *loaded, asked);
         candidate.path = path;
       }
       if (!is_first) {

@@ -2,15 +2,20 @@
 
 #include <array>
 #include <deque>
+#include <iterator>
+#include <map>
 #include <unordered_map>
 
+#include "support/key_values.h"
 #include "support/log.h"
+#include "transport/guest_call.h"
 #include "transport/services.h"
 
 namespace duet::transport {
 namespace {
 
 constexpr std::size_t kLargestAddress = 512;
+constexpr std::size_t kLargestTicket = 256;
 constexpr std::uint32_t kBatch = 64;
 
 std::vector<duet_setting> to_c(const Settings& settings) {
@@ -47,8 +52,9 @@ std::string describe(const duet_error& error) {
 
 }  // namespace
 
-TransportChoice parse_choice(const std::string& text) {
+TransportChoice parse_choice(const std::string& text, const std::string& settings) {
   TransportChoice choice;
+  choice.settings = support::parse_key_values(settings, "transport_settings");
   // A path may hold anything but is followed by no provider.
   const std::size_t colon = text.find('/') == std::string::npos ? text.find(':') : std::string::npos;
   choice.name = text.substr(0, colon);
@@ -62,7 +68,13 @@ TransportChoice parse_choice(const std::string& text) {
     throw ConfigurationError(fmt::format(
         "transport = \"{}\" ends in ':' without a provider: give one or leave the ':' out", text));
   }
-  choice.settings.emplace_back("provider", provider);
+  for (const auto& [key, value] : choice.settings) {
+    if (key != "provider") continue;
+    throw ConfigurationError(fmt::format(
+        "transport = \"{}\" names a provider, and so does transport_settings = \"{}\": leave one of them out",
+        text, settings));
+  }
+  choice.settings.emplace(choice.settings.begin(), "provider", provider);
   return choice;
 }
 
@@ -74,8 +86,24 @@ struct Context::Operations {
     std::uint64_t bytes = 0;
   };
 
+  struct Registered {
+    std::uint64_t bytes = 0;
+    void* registration = nullptr;
+  };
+  /// Of the registered memory that holds all of it, or null.
+  void* registration_of(const void* data, std::uint64_t bytes) const {
+    const auto address = reinterpret_cast<std::uintptr_t>(data);
+    const auto next = registered.upper_bound(address);
+    if (next == registered.begin()) return nullptr;
+    const auto& [begin, found] = *std::prev(next);
+    const std::uint64_t offset = address - begin;
+    return offset <= found.bytes && bytes <= found.bytes - offset ? found.registration : nullptr;
+  }
+
   const duet_transport* table = nullptr;
+  duet_context* context = nullptr;
   std::string transport_name;
+  std::map<std::uintptr_t, Registered> registered;  ///< by address
   bool open = true;
   std::uint64_t next_id = 1;
   std::unordered_map<std::uint64_t, Completion> pending;
@@ -93,7 +121,10 @@ Context::Context(std::shared_ptr<const Transport> transport, const Settings& set
 
   duet_probe_result probed{};
   probed.struct_size = sizeof(probed);
-  const duet_status status = table.probe(c_settings.data(), count, &probed);
+  duet_status status = DUET_BROKEN;
+  const std::string thrown = guest_call(transport_->path(), "while it was probed",
+                                        [&] { status = table.probe(c_settings.data(), count, &probed); });
+  if (!thrown.empty()) throw TransportError(fmt::format("{} cannot be used here: it {}", who, thrown));
   probed.reason[sizeof(probed.reason) - 1] = '\0';
   if (status != DUET_OK || probed.viable == 0) {
     throw TransportError(
@@ -114,6 +145,7 @@ Context::Context(std::shared_ptr<const Transport> transport, const Settings& set
     error.status = opened;
     throw TransportError(fmt::format("{} could not be opened: {}", who, describe(error)));
   }
+  operations_->context = context_;
   try {
     std::array<char, kLargestAddress> address;
     std::uint64_t bytes = address.size();
@@ -141,7 +173,8 @@ Context::~Context() {
 }
 
 std::unique_ptr<Connection> Context::open(bool accept, const std::string& peer, std::uint64_t session,
-                                          const std::string& address, std::uint64_t deadline_ns) {
+                                          const std::string& address, std::uint64_t deadline_ns,
+                                          const std::string& ticket) {
   const duet_connect_request request{.struct_size = sizeof(request),
                                      .reserved = 0,
                                      .session = session,
@@ -149,8 +182,8 @@ std::unique_ptr<Connection> Context::open(bool accept, const std::string& peer, 
                                      .address_bytes = accept ? 0 : address.size(),
                                      .deadline_ns = deadline_ns,
                                      .peer = peer.c_str(),
-                                     .ticket = nullptr,
-                                     .ticket_bytes = 0};
+                                     .ticket = ticket.empty() ? nullptr : ticket.data(),
+                                     .ticket_bytes = ticket.size()};
   duet_connection* made = nullptr;
   duet_error error{};
   const duet_transport& table = transport_->table();
@@ -165,13 +198,56 @@ std::unique_ptr<Connection> Context::open(bool accept, const std::string& peer, 
 }
 
 std::unique_ptr<Connection> Context::connect(const std::string& peer, std::uint64_t session,
-                                             const std::string& address, std::uint64_t deadline_ns) {
-  return open(false, peer, session, address, deadline_ns);
+                                             const std::string& address, std::uint64_t deadline_ns,
+                                             const std::string& ticket) {
+  return open(false, peer, session, address, deadline_ns, ticket);
 }
 
 std::unique_ptr<Connection> Context::accept(const std::string& peer, std::uint64_t session,
-                                            std::uint64_t deadline_ns) {
-  return open(true, peer, session, {}, deadline_ns);
+                                            std::uint64_t deadline_ns, const std::string& ticket) {
+  return open(true, peer, session, {}, deadline_ns, ticket);
+}
+
+std::string Context::make_ticket(std::uint64_t session) {
+  std::array<char, kLargestTicket> ticket;
+  std::uint64_t bytes = ticket.size();
+  duet_error error{};
+  const duet_status status =
+      transport_->table().make_ticket(context_, session, ticket.data(), &bytes, &error);
+  if (status == DUET_OK && bytes > 0 && bytes <= ticket.size()) return {ticket.data(), bytes};
+  if (status == DUET_OK) {
+    throw TransportError(fmt::format("transport \"{}\" gave a ticket of {} bytes (1 to {} are allowed)",
+                                     transport_->name(), bytes, ticket.size()));
+  }
+  error.status = status;
+  throw TransportError(fmt::format("transport \"{}\" gives no ticket for a new connection: {}",
+                                   transport_->name(), describe(error)));
+}
+
+std::shared_ptr<void> Context::register_memory(void* data, std::uint64_t bytes) {
+  const duet_transport& table = transport_->table();
+  const auto address = reinterpret_cast<std::uintptr_t>(data);
+  if (table.register_memory == nullptr || operations_->registered.contains(address)) return nullptr;
+  const duet_memory memory{.data = data,
+                           .bytes = bytes,
+                           .kind = DUET_MEMORY_HOST,
+                           .device = 0,
+                           .stream = nullptr,
+                           .registration = nullptr};
+  void* registration = nullptr;
+  duet_error error{};
+  const duet_status status = table.register_memory(context_, &memory, &registration, &error);
+  if (status != DUET_OK) {
+    error.status = status;
+    support::debug("transport \"{}\" registers no memory: {}", transport_->name(), describe(error));
+    return nullptr;
+  }
+  operations_->registered[address] = {bytes, registration};
+  const auto let_go = [operations = operations_, address, registration](void*) {
+    operations->registered.erase(address);
+    if (operations->open) operations->table->unregister_memory(operations->context, registration);
+  };
+  return {data, let_go};
 }
 
 std::size_t Context::poll(std::uint64_t timeout_ns) {
@@ -300,8 +376,11 @@ bool Connection::post(bool send, const duet_memory& memory, std::uint64_t deadli
   const std::uint64_t id = operations.next_id++;
   const auto pending = operations.pending.emplace(id, std::move(done)).first;
   if (connection_ != nullptr) {
+    duet_memory posted = memory;
+    if (posted.kind == DUET_MEMORY_HOST)
+      posted.registration = operations.registration_of(posted.data, posted.bytes);
     const duet_transport& table = *operations.table;
-    status = (send ? table.post_send : table.post_receive)(connection_, &memory, id, deadline_ns, &error);
+    status = (send ? table.post_send : table.post_receive)(connection_, &posted, id, deadline_ns, &error);
     if (status == DUET_AGAIN) {
       operations.pending.erase(pending);
       return false;

@@ -32,12 +32,13 @@ class Transport {
 
 using Settings = std::vector<std::pair<std::string, std::string>>;
 
-/// "NAME[:provider]" split; the provider becomes the setting "provider".
+/// "NAME[:provider]" split; the provider becomes the setting "provider". `settings`: more of them, as
+/// Options::transport_settings has them. Throws ConfigurationError, also when both name a provider.
 struct TransportChoice {
   std::string name;
   Settings settings;
 };
-TransportChoice parse_choice(const std::string& text);
+TransportChoice parse_choice(const std::string& text, const std::string& settings = {});
 
 /// Finds and loads the transport called `name`. Throws TransportError with a report of every candidate that
 /// was looked at and why it lost. A name with a '/' in it is the path of a plugin; any other is looked for as
@@ -72,10 +73,23 @@ class Context {
   std::string transport_name() const { return transport_->name(); }
 
   /// Return at once. When the transport refuses, the connection is there, and has failed.
+  /// ticket: what the accepting side's make_ticket() gave for this session, where needs_tickets().
   std::unique_ptr<Connection> connect(const std::string& peer, std::uint64_t session,
-                                      const std::string& address, std::uint64_t deadline_ns);
+                                      const std::string& address, std::uint64_t deadline_ns,
+                                      const std::string& ticket = {});
   std::unique_ptr<Connection> accept(const std::string& peer, std::uint64_t session,
-                                     std::uint64_t deadline_ns);
+                                     std::uint64_t deadline_ns, const std::string& ticket = {});
+
+  /// Whether the accepting side has to tell the connecting one a ticket before either opens the connection.
+  bool needs_tickets() const { return transport_->table().make_ticket != nullptr; }
+  /// On the side that will accept(), once for a session. At most 256 bytes. Throws TransportError when the
+  /// transport gives none.
+  std::string make_ticket(std::uint64_t session);
+
+  /// Memory that will be sent from and received into often, and lives until the returned handle is destroyed:
+  /// a transport whose network must pin it does so once, not for each operation. Null when there is nothing
+  /// to be gained, or it cannot be done; operations work all the same. The handle may outlive the context.
+  std::shared_ptr<void> register_memory(void* data, std::uint64_t bytes);
 
   /// Progress; runs the callbacks of all operations that completed. Sleeps for at most timeout_ns. Returns
   /// how many completed. Throws TransportError when the context is broken. A callback's exception passes
@@ -93,7 +107,8 @@ class Context {
   friend class Connection;
   struct Operations;
   std::unique_ptr<Connection> open(bool accept, const std::string& peer, std::uint64_t session,
-                                   const std::string& address, std::uint64_t deadline_ns);
+                                   const std::string& address, std::uint64_t deadline_ns,
+                                   const std::string& ticket);
   std::shared_ptr<const Transport> transport_;
   duet_context* context_ = nullptr;
   std::string address_;

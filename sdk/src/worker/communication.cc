@@ -11,6 +11,7 @@
 
 #include "duet/error.h"
 #include "support/log.h"
+#include "topology/present_graph.h"
 
 namespace duet::worker {
 namespace {
@@ -36,10 +37,13 @@ Overloaded(Handlers...) -> Overloaded<Handlers...>;
 }  // namespace
 
 Communication::Communication(Joined joined, const Options& options, const Topology& topology,
+                             const TopologyPolicy& policy, const Constants& constants,
                              std::unique_ptr<MeetingAlgorithm> algorithm, exchange::Replica& replica,
                              Shared& shared)
     : options_(options),
       topology_(topology),
+      policy_(policy),
+      constants_(constants),
       replica_(replica),
       shared_(shared),
       channel_(std::move(joined.channel)),
@@ -52,7 +56,7 @@ Communication::Communication(Joined joined, const Options& options, const Topolo
                     : std::make_unique<MeetingDriver>(replica, options, topology, std::move(algorithm),
                                                       postbox_, *context_, roster_, shared, now_seconds())),
       ticks_(replica, options, postbox_, shared),
-      runner_(replica, *context_, roster_, topology, options, liveness_),
+      runner_(replica, *context_, roster_, topology, options, liveness_, postbox_),
       finisher_(options, liveness_, meetings_.get(), runner_),
       gatherer_(options, liveness_, postbox_) {
   thread_ = std::thread([this] { run(); });
@@ -64,24 +68,37 @@ Communication::~Communication() {
 }
 
 void Communication::post(Request request) {
+  if (is_this_thread()) {
+    throw Error(
+        "the observer of meetings may not call step(), edit(), finish(), gather(): they wait for the thread "
+        "that "
+        "it runs in; let it take a note for the trainer's thread");
+  }
   {
     const std::lock_guard lock(mutex_);
-    if (!failure_.empty()) throw TransportError(failure_);
+    if (ended_) throw TransportError(failure_);
     requests_.push_back(std::move(request));
   }
   shared_.wake_up.wake();
 }
 
-std::future<void> Communication::start(bool keep) {
-  auto promise = std::make_shared<std::promise<void>>();
+template <typename Result, typename Begin>
+std::future<Result> Communication::post(Begin begin) {
+  auto promise = std::make_shared<std::promise<Result>>();
   auto future = promise->get_future();
-  post([this, promise, keep](double now) {
+  post({[promise, begin = std::move(begin)](double now) mutable { begin(now, std::move(*promise)); },
+        [promise](std::exception_ptr why) { promise->set_exception(std::move(why)); }});
+  return future;
+}
+
+std::future<void> Communication::start(bool keep) {
+  return post<void>([this, keep](double now, std::promise<void> promise) {
     if (keep) {
       started_ = true;
-      promise->set_value();
+      promise.set_value();
       return;
     }
-    tree_promise_ = std::move(*promise);
+    tree_promise_ = std::move(promise);
     tree_request_ = true;
     starting_ = true;
     TreeRunner::Request request;
@@ -93,14 +110,11 @@ std::future<void> Communication::start(bool keep) {
     request.deadline = now + std::max(kStartTimeout, options_.join_timeout);
     runner_.start(request, now);
   });
-  return future;
 }
 
 std::future<void> Communication::average(double timeout) {
-  auto promise = std::make_shared<std::promise<void>>();
-  auto future = promise->get_future();
-  post([this, promise, timeout](double now) {
-    tree_promise_ = std::move(*promise);
+  return post<void>([this, timeout](double now, std::promise<void> promise) {
+    tree_promise_ = std::move(promise);
     tree_request_ = true;
     TreeRunner::Request request;
     request.purpose = TreePurpose::kStep;
@@ -109,33 +123,33 @@ std::future<void> Communication::average(double timeout) {
     request.deadline = now + 2.0 * timeout + options_.gone_after;
     runner_.start(request, now);
   });
-  return future;
 }
 
 std::future<FinishResult> Communication::finish() {
-  auto promise = std::make_shared<std::promise<FinishResult>>();
-  auto future = promise->get_future();
-  post([this, promise](double now) { finisher_.start(now, std::move(*promise)); });
-  return future;
+  return post<FinishResult>(
+      [this](double now, std::promise<FinishResult> promise) { finisher_.start(now, std::move(promise)); });
 }
 
 std::future<std::map<int, std::string>> Communication::gather(std::string text, double timeout) {
-  auto promise = std::make_shared<std::promise<std::map<int, std::string>>>();
-  auto future = promise->get_future();
-  post([this, promise, text = std::move(text), timeout](double now) mutable {
-    gatherer_.start(now, std::move(text), timeout, std::move(*promise));
-  });
-  return future;
+  using Texts = std::map<int, std::string>;
+  return post<Texts>(
+      [this, text = std::move(text), timeout](double now, std::promise<Texts> promise) mutable {
+        gatherer_.start(now, std::move(text), timeout, std::move(promise));
+      });
 }
 
 std::future<void> Communication::observe(std::function<void(const MeetingEvent&)> observer) {
-  auto promise = std::make_shared<std::promise<void>>();
-  auto future = promise->get_future();
-  post([this, promise, observer = std::move(observer)](double) mutable {
+  if (is_this_thread()) {
+    // The observer replaces itself.
     if (meetings_ != nullptr) meetings_->set_observer(std::move(observer));
-    promise->set_value();
+    std::promise<void> done;
+    done.set_value();
+    return done.get_future();
+  }
+  return post<void>([this, observer = std::move(observer)](double, std::promise<void> promise) mutable {
+    if (meetings_ != nullptr) meetings_->set_observer(std::move(observer));
+    promise.set_value();
   });
-  return future;
 }
 
 void Communication::stop() {
@@ -175,12 +189,12 @@ void Communication::fail(const std::string& why) {
   std::vector<Request> left;
   {
     const std::lock_guard lock(mutex_);
+    ended_ = true;
     failure_ = why;
     left.swap(requests_);
   }
-  // Their promises break (std::future_error) unless they are started and failed like those under way.
   for (const auto& request : left)
-    request(now_seconds());
+    request.fail(std::make_exception_ptr(TransportError(why)));
   if (std::exchange(tree_request_, false)) {
     tree_promise_.set_exception(std::make_exception_ptr(TransportError(why)));
   }
@@ -201,13 +215,12 @@ void Communication::loop() {
       stopping = stopping_;
     }
     for (const auto& request : requests)
-      request(now);
+      request.run(now);
     if (stopping) break;
     if (!turn(now)) sleep(now);
   }
   const double now = now_seconds();
   if (meetings_ != nullptr) meetings_->stop(now);
-  liveness_.set_phase(membership::Phase::kLeft);
   liveness_.say_goodbye(now);
 }
 
@@ -215,13 +228,10 @@ bool Communication::turn(double now) {
   bool more = false;
   // Bounded: a flood of letters must not keep the data waiting.
   constexpr int kLettersPerTurn = 64;
-  int letters = 0;
-  for (; letters < kLettersPerTurn; ++letters) {
-    auto letter = postbox_.receive();
-    if (!letter) break;
+  int patience = kLettersPerTurn;
+  while (auto letter = postbox_.receive(patience))
     dispatch(now, std::move(*letter));
-  }
-  more |= letters > 0;
+  more |= patience < kLettersPerTurn;
   more |= context_->poll(0) > 0;
 
   liveness_.advance(now);
@@ -237,7 +247,9 @@ bool Communication::turn(double now) {
   finisher_.advance(now);
   if (stage_before && !finisher_.active() && meetings_ != nullptr) meetings_->publish(now);
   gatherer_.advance(now);
-  ticks_.pause(!started_ || runner_.state() == TreeRunner::State::kRunning);
+  // The average of a step leaves everyone a position at any time; the other passes make an end of one.
+  ticks_.pause(!started_ ||
+               (runner_.state() == TreeRunner::State::kRunning && runner_.purpose() != TreePurpose::kStep));
   more |= ticks_.advance(now);
   return more;
 }
@@ -257,12 +269,12 @@ void Communication::advance_tree_requests(double now) {
   switch (runner_.advance(now)) {
     case TreeRunner::State::kComplete:
       tree_request_ = false;
+      tree_promise_.set_value();
       if (std::exchange(starting_, false)) {
         started_ = true;
         for (auto& letter : std::exchange(early_, {}))
           dispatch(now, std::move(letter));
       }
-      tree_promise_.set_value();
       return;
     case TreeRunner::State::kFailed:
       tree_request_ = false;
@@ -293,6 +305,21 @@ void Communication::on_members_changed(double now) {
     const auto live = liveness_.members().live_ranks();
     ticks_.set_tree(liveness_.tree(), XXH3_64bits(live.data(), live.size() * sizeof live[0]));
     live_members_.store(static_cast<int>(live.size()), std::memory_order_relaxed);
+    if (!departed.empty()) repair_graph(now, live);
+  }
+}
+
+void Communication::repair_graph(double now, const std::vector<int>& live) {
+  // Given up by the others: nobody meets this worker any more.
+  if (meetings_ == nullptr || !std::binary_search(live.begin(), live.end(), options_.rank)) return;
+  try {
+    const topology::PresentGraph graph(policy_, live);
+    if (replica_.has_momentum()) constants_ = topology::constants_in_time(graph.topology(), constants_);
+    meetings_->set_graph(now, graph.neighbours(options_.rank), constants_);
+  } catch (const std::exception& error) {
+    support::error(
+        "rank {}: no graph for the {} members that are left: {}; going on with the neighbours that are here",
+        options_.rank, live.size(), error.what());
   }
 }
 
@@ -318,6 +345,8 @@ void Communication::dispatch(double now, Postbox::Letter letter) {
                  [&](const control::TickDown& body) { ticks_.on_down(now, from, body); },
                  [&](const control::Part& body) { gatherer_.on_part(from, body); },
                  [&](const control::PartReceived& body) { gatherer_.on_received(from, body); },
+                 [&](const control::TicketRequest& body) { runner_.on_ticket_request(from, body); },
+                 [&](const control::Ticket& body) { runner_.on_ticket(now, from, body); },
                  [&](const auto&) {},  // joining is over
              },
              letter.body);

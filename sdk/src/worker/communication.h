@@ -1,5 +1,6 @@
 #pragma once
 
+#include <exception>
 #include <functional>
 #include <future>
 #include <map>
@@ -45,8 +46,10 @@ class Communication {
     membership::Roster roster;
   };
   /// algorithm: null for a synchronous (step) algorithm, then no meetings are held.
-  Communication(Joined joined, const Options& options, const Topology& topology,
-                std::unique_ptr<MeetingAlgorithm> algorithm, exchange::Replica& replica, Shared& shared);
+  /// policy: whose graph among all of the run `topology` is; constants: that graph's.
+  Communication(Joined joined, const Options& options, const Topology& topology, const TopologyPolicy& policy,
+                const Constants& constants, std::unique_ptr<MeetingAlgorithm> algorithm,
+                exchange::Replica& replica, Shared& shared);
   ~Communication();
 
   /// Takes part in the broadcast of rank 0's parameters (keep: everyone keeps its own); meetings begin when
@@ -66,7 +69,15 @@ class Communication {
   int live_members() const { return live_members_.load(std::memory_order_relaxed); }
 
  private:
-  using Request = std::function<void(double now)>;
+  /// What the trainer asks for, with the promise of an answer: one of the two is called, once, by the thread.
+  struct Request {
+    std::function<void(double now)> run;
+    std::function<void(std::exception_ptr)> fail;
+  };
+  /// begin(now, promise) is called in the thread and keeps the promise, or sees to it. Throws Error from
+  /// within the observer: the thread cannot wait for itself.
+  template <typename Result, typename Begin>
+  std::future<Result> post(Begin begin);
   void post(Request request);
   void run();
   void loop();
@@ -74,12 +85,15 @@ class Communication {
   void sleep(double now);
   void dispatch(double now, Postbox::Letter letter);
   void on_members_changed(double now);
+  void repair_graph(double now, const std::vector<int>& live);
   void advance_tree_requests(double now);
   void open_meetings(double now);
   void fail(const std::string& why);
 
   const Options& options_;
   const Topology& topology_;
+  const TopologyPolicy& policy_;
+  Constants constants_;  ///< of the graph among those present
   exchange::Replica& replica_;
   Shared& shared_;
 
@@ -108,9 +122,10 @@ class Communication {
   std::uint64_t tree_version_ = 0;
   std::atomic<int> live_members_{0};
 
-  std::mutex mutex_;  ///< guards requests_, stopping_ and failure_
+  std::mutex mutex_;  ///< guards requests_, stopping_, ended_ and failure_
   std::vector<Request> requests_;
   bool stopping_ = false;
+  bool ended_ = false;  ///< nobody looks at requests_ any more; failure_ says why
   std::string failure_;
 
   std::thread thread_;

@@ -10,6 +10,11 @@ namespace duet::worker {
 namespace {
 
 constexpr double kResendInterval = 0.5;
+/// A text is sent again when it should have arrived long ago: by a slow link, beside as many others.
+/// Heartbeats wait behind it.
+constexpr double kSlowBytesPerSecond = 1e6;
+/// Parts for so many rounds from this worker's own on are kept; who is further ahead sends its part again.
+constexpr std::uint64_t kRoundsAhead = 4;
 
 }  // namespace
 
@@ -30,13 +35,16 @@ void Gatherer::start(double now, std::string text, double timeout, std::promise<
   text_ = std::move(text);
   deadline_ = now + timeout;
   next_send_ = now;
+  resend_interval_ = kResendInterval + static_cast<double>(text_.size()) / kSlowBytesPerSecond;
   collector_ = lowest();
   promise_ = std::move(promise);
 }
 
 void Gatherer::on_part(int from, const control::Part& part) {
+  if (part.round >= round_ + kRoundsAhead) return;
   postbox_.send(from, control::PartReceived{part.round});
-  if (part.round >= round_) parts_[part.round][from] = part.text;
+  // Of a round that is over nobody asks any more.
+  if (part.round > round_ || (part.round == round_ && active_)) parts_[part.round][from] = part.text;
 }
 
 void Gatherer::on_received(int from, const control::PartReceived& received) {
@@ -57,7 +65,8 @@ void Gatherer::advance(double now) {
     if (acknowledged_ || now >= deadline_ || phase == membership::Phase::kLeft) {
       finish({});
     } else if (now >= next_send_) {
-      next_send_ = now + kResendInterval;
+      next_send_ = now + resend_interval_;
+      resend_interval_ *= 2.0;
       postbox_.send(collector_, control::Part{round_, text_});
     }
     return;

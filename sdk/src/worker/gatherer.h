@@ -40,6 +40,7 @@ class Gatherer {
   bool acknowledged_ = false;
   double deadline_ = 0.0;
   double next_send_ = 0.0;
+  double resend_interval_ = 0.0;  ///< doubled after each time
   std::promise<Texts> promise_;
   /// By round: parts may come before this worker's own call.
   std::map<std::uint64_t, Texts> parts_;

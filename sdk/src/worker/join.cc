@@ -1,6 +1,5 @@
 #include "worker/join.h"
 
-#include <spdlog/fmt/fmt.h>
 #include <unistd.h>
 #include <xxhash.h>
 
@@ -8,8 +7,11 @@
 #include <string>
 #include <utility>
 
+#include "control/host_address.h"
 #include "duet/error.h"
 #include "membership/rendezvous.h"
+#include "support/log.h"
+#include "transport/selection.h"
 
 namespace duet::worker {
 namespace {
@@ -34,10 +36,19 @@ std::string shared_options(const Options& options, const Topology& topology) {
   for (const auto& edge : topology.edges())
     edges += fmt::format("{} {} {}\n", edge.a, edge.b, edge.rate);
   return fmt::format(
-      "algorithm {}\ngraph {} ({:016x})\nwire {}\nblock_bytes {}\ntelemetry_interval {}\nseed {}\n",
+      "algorithm {}\ngraph {} ({:016x})\nwire {}\nblock_bytes {}\nblocks_in_flight {}\ntelemetry_interval "
+      "{}\n"
+      "seed {}\nheartbeat_interval {}\ngone_after {}\nfinish_timeout {}\naverage_timeout {}\n",
       options.algorithm, topology.name(), XXH3_64bits(edges.data(), edges.size()),
-      options.wire == DType::kFloat32 ? "float32" : "bfloat16", options.block_bytes,
-      options.telemetry_interval, options.seed);
+      options.wire == DType::kFloat32 ? "float32" : "bfloat16", options.block_bytes, options.blocks_in_flight,
+      options.telemetry_interval, options.seed, options.heartbeat_interval, options.gone_after,
+      options.finish_timeout, options.average_timeout);
+}
+
+/// "10.0.0.7" of "tcp://10.0.0.7:29650".
+std::string host_of(const std::string& address) {
+  const std::size_t begin = address.find("//") + 2;
+  return address.substr(begin, address.rfind(':') - begin);
 }
 
 std::string host_name() {
@@ -51,10 +62,6 @@ std::string host_name() {
 Communication::Joined join(const Options& options, const Topology& topology,
                            const std::vector<Buffer>& buffers) {
   Communication::Joined joined;
-  auto choice = transport::parse_choice(options.transport);
-  const auto transport = transport::load_transport(choice.name, options.plugin_path, options.faults);
-  joined.context = std::make_unique<transport::Context>(transport, choice.settings);
-
   control::ChannelOptions channel;
   channel.bind = options.bind;
   channel.secret = options.secret;
@@ -66,6 +73,17 @@ Communication::Joined join(const Options& options, const Topology& topology,
   }
   joined.channel = std::make_unique<control::Channel>(channel);
 
+  // Where the others reach this worker's control socket they can reach its data, too.
+  const std::string own = host_of(joined.channel->address());
+  transport::Wanted wanted;
+  wanted.transport = options.transport;
+  wanted.settings = options.transport_settings;
+  wanted.plugin_path = options.plugin_path;
+  wanted.faults = options.faults;
+  if (!control::is_loopback(own)) wanted.interface = own;
+  wanted.own_process = options.rendezvous.starts_with("local:");
+  auto contexts = transport::open_contexts(wanted);
+
   membership::Entry entry;
   entry.rank = options.rank;
   entry.world_size = options.world_size;
@@ -73,8 +91,8 @@ Communication::Joined join(const Options& options, const Topology& topology,
   entry.host = host_name();
   entry.pid = ::getpid();
   entry.control_address = joined.channel->address();
-  entry.transport = transport->name();
-  entry.transport_address = joined.context->address();
+  for (const auto& context : contexts)
+    entry.transports.push_back({context->transport_name(), context->address()});
   entry.schema = schema_of(buffers);
   entry.schema_hash = XXH3_64bits(entry.schema.data(), entry.schema.size());
   entry.options = shared_options(options, topology);
@@ -84,6 +102,13 @@ Communication::Joined join(const Options& options, const Topology& topology,
   wait.answer_timeout = options.seed_timeout;
   wait.complete_timeout = options.join_timeout;
   joined.roster = membership::make_rendezvous(options.rendezvous, *joined.channel)->join(entry, wait);
+
+  joined.roster.transport = membership::choose_transport(joined.roster.entries);
+  for (auto& context : contexts) {
+    if (context->transport_name() == joined.roster.transport) joined.context = std::move(context);
+  }
+  if (contexts.size() > 1 && options.rank == 0)
+    support::info("transport \"{}\": the first that all members have", joined.roster.transport);
   return joined;
 }
 

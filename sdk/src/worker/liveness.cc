@@ -79,7 +79,12 @@ double Liveness::next_deadline() const {
 }
 
 void Liveness::say_goodbye(double now) {
+  // To those who watch us: who has left has no neighbours any more.
+  const std::vector<int> watchers = watched_;
+  set_phase(membership::Phase::kLeft);
   beat(now);
+  for (const int rank : watchers)
+    postbox_.send(rank, control::Heartbeat{members_.states()});
 }
 
 std::vector<int> Liveness::take_departed() {
@@ -96,6 +101,7 @@ void Liveness::beat(double now) {
   // Also those who left quietly change the tree.
   refresh(now);
   auto& mine = members_.mine();
+  ++mine.beats;
   mine.steps = shared_.steps.load(std::memory_order_relaxed);
   mine.samples = shared_.samples.load(std::memory_order_relaxed);
   for (const int rank : watched_)
@@ -106,9 +112,8 @@ void Liveness::beat(double now) {
 }
 
 void Liveness::publish() {
-  shared_.run_samples.store(
-      std::max(shared_.run_samples.load(std::memory_order_relaxed), members_.total_samples()),
-      std::memory_order_relaxed);
+  raise(shared_.run_samples, members_.total_samples());
+  raise(shared_.run_steps, members_.total_steps());
 }
 
 void Liveness::refresh(double now) {

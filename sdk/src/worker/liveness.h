@@ -23,10 +23,16 @@ class Liveness {
   void on_heartbeat(double now, int from, const control::Heartbeat& heartbeat);
   void heard(double now, int from);
   void set_phase(membership::Phase phase);
-  void set_squared_distance(double value) { members_.mine().squared_distance = value; }
+  void set_result(std::uint64_t result, double squared_distance) {
+    members_.mine().result = result;
+    members_.mine().squared_distance = squared_distance;
+  }
+  void set_passes(std::uint64_t passes) { members_.mine().passes = passes; }
   void set_meetings(std::uint64_t meetings) { members_.mine().meetings = meetings; }
   /// Joins the given attempt at a tree pass and tells the others.
   void set_attempt(std::uint64_t attempt);
+  /// Somebody may wait to hear what this worker has come to: do not wait for the next beat.
+  void beat_soon() { next_beat_ = 0.0; }
   std::uint64_t highest_attempt() const;
 
   /// Sends what is due, finds who is gone.
@@ -34,7 +40,7 @@ class Liveness {
   double next_deadline() const;
   /// Answers a member that was given up for gone and still talks, now and then, so that it knows.
   void tell_gone(double now, int rank);
-  /// One last heartbeat to all neighbours, now.
+  /// This worker leaves: one last heartbeat to all neighbours, now.
   void say_goodbye(double now);
 
   /// Ranks found gone, and ranks that left, since the last call.

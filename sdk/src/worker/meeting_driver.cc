@@ -8,6 +8,7 @@
 #include <utility>
 #include <variant>
 
+#include "exchange/staging.h"
 #include "support/log.h"
 
 namespace duet::worker {
@@ -55,46 +56,86 @@ MeetingDriver::MeetingDriver(exchange::Replica& replica, const Options& options,
       staging_(
           exchange::make_staging(replica, options.wire, options.blocks_in_flight, context.capabilities())),
       start_(now) {
+  staging_->register_with(context);
   for (const auto& neighbour : topology.neighbours(options.rank)) {
     edges_[neighbour.worker].peer = neighbour.worker;
     edges_[neighbour.worker].target_rate = neighbour.rate;
+    neighbours_.insert(neighbour.worker);
   }
 }
 
 MeetingDriver::~MeetingDriver() = default;
 
 void MeetingDriver::open(double now) {
-  for (const auto& [peer, edge] : edges_) {
+  opened_ = true;
+  for (const int peer : neighbours_) {
     if (!gone_.contains(peer)) pairing_.on_peer_up(now, peer);
   }
   act(now);
 }
 
+void MeetingDriver::set_graph(double now, std::vector<Neighbour> neighbours, const Constants& constants) {
+  if (stopped_) return;
+  next_graph_ = Graph{std::move(neighbours), constants};
+  if (meeting_ == nullptr) use_graph(now, *std::exchange(next_graph_, std::nullopt));
+}
+
+void MeetingDriver::use_graph(double now, const Graph& graph) {
+  pairing_.set_neighbours(now, graph.neighbours);
+  algorithm_ = make_meeting_algorithm(options_.algorithm, graph.constants);
+  for (auto& [peer, edge] : edges_)
+    edge.target_rate = 0.0;
+  std::set<int> present;
+  double rate = 0.0;
+  for (const Neighbour& neighbour : graph.neighbours) {
+    const int peer = neighbour.worker;
+    present.insert(peer);
+    rate += neighbour.rate;
+    edges_[peer].peer = peer;
+    edges_[peer].target_rate = neighbour.rate;
+    if (opened_ && !neighbours_.contains(peer) && !gone_.contains(peer)) pairing_.on_peer_up(now, peer);
+  }
+  for (const int peer : neighbours_) {
+    if (!present.contains(peer)) links_.drop(peer);
+  }
+  if (rate > 0.0) clock_->set_rate(rate);
+  neighbours_ = std::move(present);
+  act(now);
+}
+
 void MeetingDriver::on_message(double now, int from, const control::Pair& pair) {
-  if (!edges_.contains(from)) return;  // no neighbour of ours
-  if (pair.message.kind == pairing::MessageKind::kOffer) offered_[from] = {pair.session, pair.message.token};
+  if (!neighbours_.contains(from)) return;
+  if (pair.message.kind == pairing::MessageKind::kOffer)
+    offered_[from] = {pair.session, pair.message.token, pair.momentum};
   if (pair.message.kind == pairing::MessageKind::kAccept)
-    agreed_[from] = {pair.message.meeting, pair.session};
+    agreed_[from] = {pair.message.meeting, pair.session, pair.ticket, agreed_[from].momentum};
   if (pair.message.kind == pairing::MessageKind::kWithdrawn && meeting_ != nullptr && from == partner_ &&
       pair.message.meeting == meeting_id_) {
     // Its start came too late over there: nobody would ever answer.
-    meeting_->abort("the peer had let go of it before it began");
-    if (meeting_->advance(now)) end(now);
+    break_off(now, "the peer had let go of it before it began");
   }
   pairing_.on_message(now, from, pair.message);
   act(now);
 }
 
 void MeetingDriver::on_gone(double now, int peer) {
-  if (!edges_.contains(peer)) return;
   gone_.insert(peer);
+  if (!neighbours_.contains(peer)) return;
   if (meeting_ != nullptr && partner_ == peer) {
-    // It may have to wait for the gate to mix what it did not reach; end() does the rest.
-    meeting_->abort("the peer is gone");
-    if (meeting_->advance(now)) end(now);
+    break_off(now, "the peer is gone");
     return;
   }
   forget(now, peer);
+}
+
+void MeetingDriver::break_off(double now, const std::string& why) {
+  // First what has arrived already: it may be all of it, and what the peer has sent it has applied, too.
+  if (!meeting_->advance(now)) {
+    meeting_->abort(why);
+    // It may have to wait for the gate to mix what it did not reach; advance() does the rest then.
+    if (!meeting_->advance(now)) return;
+  }
+  end(now);
 }
 
 void MeetingDriver::forget(double now, int peer) {
@@ -109,6 +150,7 @@ void MeetingDriver::finish(double now) {
 }
 
 void MeetingDriver::stop(double now) {
+  stopped_ = true;
   pairing_.stop(now);
   act(now);
 }
@@ -147,31 +189,34 @@ void MeetingDriver::act(double now) {
       continue;
     }
     const auto& send = std::get<pairing::Send>(action);
-    control::Pair pair{send.message, 0};
+    control::Pair pair{send.message, 0, {}, 0.0};
     if (send.message.kind == pairing::MessageKind::kOffer) {
       pair.session = links_.held(send.peer);
+      pair.momentum = algorithm_->coefficients(0.0).alpha_tilde_minus_alpha;
       // The accept will name the session; until then none is agreed.
-      agreed_.erase(send.peer);
+      agreed_[send.peer] = {0, 0, {}, pair.momentum};
     } else if (send.message.kind == pairing::MessageKind::kAccept) {
       const Offered offer = offered_[send.peer];
       pair.session = links_.choose(send.peer, offer.session, offer.token);
-      agreed_[send.peer] = {send.message.meeting, pair.session};
+      pair.ticket = links_.ticket(send.peer, pair.session);
+      agreed_[send.peer] = {send.message.meeting, pair.session, pair.ticket, offer.momentum};
     }
     postbox_.send(send.peer, pair);
   }
 }
 
 void MeetingDriver::begin(double now, const pairing::Begin& begin) {
-  const Agreed agreed = agreed_[begin.peer];
+  const Agreed& agreed = agreed_[begin.peer];
   const std::uint64_t session =
       agreed.meeting == begin.meeting && agreed.session != 0 ? agreed.session : begin.token;
   const auto deadline = transport::now_ns() + static_cast<std::uint64_t>(options_.connect_timeout * 1e9);
-  transport::Connection& connection = links_.use(begin.peer, session, begin.offerer, deadline);
+  transport::Connection& connection = links_.use(begin.peer, session, begin.offerer, deadline, agreed.ticket);
 
   exchange::MeetingPlan plan;
   plan.meeting = begin.meeting;
   plan.token = begin.token;
   plan.coefficients = algorithm_->coefficients(clock_->on_meeting(now));
+  if (algorithm_->has_momentum()) plan.coefficients.alpha_tilde_minus_alpha = agreed.momentum;
   plan.wire = options_.wire;
   plan.timeout = options_.meeting_timeout;
   partner_ = begin.peer;
@@ -207,20 +252,29 @@ void MeetingDriver::end(double now) {
   pairing_.on_meeting_ended(now, complete);
   act(now);
   if (gone_.contains(peer)) forget(now, peer);
+  // That may have begun the next one.
+  if (next_graph_ && meeting_ == nullptr) use_graph(now, *std::exchange(next_graph_, std::nullopt));
 }
 
 void MeetingDriver::observe(const MeetingEvent& event) {
-  // The embedder's code: whatever it throws must not end communication.
+  // The embedder's code: whatever it throws must not end communication, and it may replace itself.
+  const auto running = std::exchange(observer_, nullptr);
+  observer_replaced_ = false;
+  std::string problem;
   try {
-    observer_(event);
+    running(event);
+    if (!observer_replaced_) observer_ = running;
+    return;
   } catch (const std::exception& error) {
-    support::error("rank {}: the observer of meetings failed and is dropped: {}", options_.rank,
-                   error.what());
-    observer_ = nullptr;
+    problem = std::string(": ") + error.what();
   } catch (...) {
-    support::error("rank {}: the observer of meetings failed and is dropped", options_.rank);
-    observer_ = nullptr;
   }
+  support::error("rank {}: the observer of meetings failed and is dropped{}", options_.rank, problem);
+}
+
+void MeetingDriver::set_observer(std::function<void(const MeetingEvent&)> observer) {
+  observer_ = std::move(observer);
+  observer_replaced_ = true;
 }
 
 void MeetingDriver::publish(double now) {

@@ -4,7 +4,9 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
+#include <string>
 #include <vector>
 
 #include "control/messages.h"
@@ -35,7 +37,11 @@ class MeetingDriver {
   void open(double now);
   void on_message(double now, int from, const control::Pair& pair);
   void on_gone(double now, int peer);
-  void set_observer(std::function<void(const MeetingEvent&)> observer) { observer_ = std::move(observer); }
+  /// The graph among those present has changed: from the end of a meeting under way on, this worker's
+  /// neighbours (none: it is alone) and the constants are these. Nothing happens after stop().
+  void set_graph(double now, std::vector<Neighbour> neighbours, const Constants& constants);
+  /// Also from within the observer.
+  void set_observer(std::function<void(const MeetingEvent&)> observer);
   void finish(double now);
   void stop(double now);
 
@@ -49,10 +55,17 @@ class MeetingDriver {
   void publish(double now);  ///< copies the counts to where the trainer can read them
 
  private:
+  struct Graph {
+    std::vector<Neighbour> neighbours;
+    Constants constants;
+  };
+
   void act(double now);
   void begin(double now, const pairing::Begin& begin);
   void end(double now);
+  void break_off(double now, const std::string& why);
   void forget(double now, int peer);
+  void use_graph(double now, const Graph& graph);
   void observe(const MeetingEvent& event);
 
   exchange::Replica& replica_;
@@ -64,20 +77,27 @@ class MeetingDriver {
   pairing::Pairing pairing_;
   DataLinks links_;
   std::shared_ptr<exchange::Staging> staging_;
-  /// What both sides agreed upon for the meeting that may come next with a peer: (meeting, session).
+  /// What both sides agreed upon for the meeting that may come next with a peer.
   struct Agreed {
     std::uint64_t meeting = 0;
     std::uint64_t session = 0;
+    std::string ticket;     ///< of a new session, where the transport asks for one
+    double momentum = 0.0;  ///< α̃ − α, the offerer's
   };
   std::map<int, Agreed> agreed_;
-  /// Offers heard and not yet answered: the session that the offerer holds, and the meeting's token.
+  /// Offers heard and not yet answered: the session that the offerer holds, the meeting's token, its α̃ − α.
   struct Offered {
     std::uint64_t session = 0;
     std::uint64_t token = 0;
+    double momentum = 0.0;
   };
   std::map<int, Offered> offered_;
 
+  std::set<int> neighbours_;
   std::set<int> gone_;
+  std::optional<Graph> next_graph_;  ///< what set_graph() was told while a meeting was under way
+  bool opened_ = false;
+  bool stopped_ = false;
 
   std::unique_ptr<exchange::Meeting> meeting_;
   int partner_ = -1;
@@ -91,6 +111,7 @@ class MeetingDriver {
   double last_publish_ = 0.0;
   std::map<int, EdgeStatistics> edges_;
   std::function<void(const MeetingEvent&)> observer_;
+  bool observer_replaced_ = false;  ///< while it ran
 };
 
 }  // namespace duet::worker

@@ -22,9 +22,10 @@ void Postbox::send(int rank, control::Body body) {
   channel_.send(entry.control_address, control::encode(message));
 }
 
-std::optional<Postbox::Letter> Postbox::receive() {
+std::optional<Postbox::Letter> Postbox::receive(int& patience) {
   control::Channel::Received received;
-  while (channel_.receive(received)) {
+  while (patience > 0 && channel_.receive(received)) {
+    --patience;
     std::string reason;
     auto message = control::decode(received.bytes, &reason);
     if (!message) {

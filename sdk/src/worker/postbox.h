@@ -23,8 +23,10 @@ class Postbox {
     int from = 0;
     control::Body body;
   };
-  /// The next letter from a member, if one is there. Late joins are answered on the way; strays are counted.
-  std::optional<Letter> receive();
+  /// The next letter from a member, if one is there. Late joins are answered on the way; strays are counted;
+  /// everything that is taken in counts against `patience`, so that a flood does not keep the caller from its
+  /// work.
+  std::optional<Letter> receive(int& patience);
   std::uint64_t strays() const { return strays_; }
 
  private:

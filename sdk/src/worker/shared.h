@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <mutex>
@@ -23,13 +24,20 @@ struct Shared {
   WakeUp wake_up;
 
   // ---- written by the communication thread
-  std::atomic<std::uint64_t> run_samples{0};  ///< of all workers, as far as known here
-  std::atomic<bool> failed{false};            ///< the thread has ended early; `failure` says why
-  mutable std::mutex mutex;                   ///< guards what follows; held for copies only
+  /// Of all workers that ever were members, as far as known here.
+  std::atomic<std::uint64_t> run_samples{0};
+  std::atomic<std::uint64_t> run_steps{0};
+  std::atomic<bool> failed{false};  ///< the thread has ended early; `failure` says why
+  mutable std::mutex mutex;         ///< guards what follows; held for copies only
   RunStatus status;
   WorkerStatistics statistics;
   std::vector<int> lost;
   std::string failure;
 };
+
+/// For a count that several sources know in part, written by one thread alone: it never falls.
+inline void raise(std::atomic<std::uint64_t>& count, std::uint64_t value) {
+  count.store(std::max(count.load(std::memory_order_relaxed), value), std::memory_order_relaxed);
+}
 
 }  // namespace duet::worker

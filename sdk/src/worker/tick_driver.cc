@@ -24,9 +24,20 @@ TickDriver::TickDriver(exchange::Replica& replica, const Options& options, Postb
     : options_(options),
       postbox_(postbox),
       shared_(shared),
-      // Long enough for a deep tree on a busy machine, short enough that broken ticks do not pile up.
-      tree_(std::max(2.0, 5.0 * options.telemetry_interval)),
+      tree_(patience()),
       sketch_(replica, sketch_seed(options.seed), PositionSketch::Side::kCommunication) {}
+
+// Long enough for a deep tree on a busy machine, short enough that broken ticks do not pile up.
+double TickDriver::patience() const {
+  return std::max(2.0, 5.0 * options_.telemetry_interval);
+}
+
+void TickDriver::on_up(double now, int from, const control::TickUp& up) {
+  // A child whose wall clock is far ahead would have us give up all ticks until then.
+  if (options_.telemetry_interval <= 0) return;
+  const double ahead = static_cast<double>(up.sums.tick) - static_cast<double>(current_tick());
+  if (ahead * options_.telemetry_interval <= patience()) tree_.on_up(now, from, up);
+}
 
 void TickDriver::set_tree(const membership::Tree& tree, std::uint64_t live_hash) {
   tree_.set_tree(tree, options_.rank, live_hash);
@@ -97,8 +108,8 @@ void TickDriver::publish() {
   shared_.statistics.broken_ticks = tree_.broken();
   if (completed.empty()) return;
   shared_.status = completed.back();
-  const auto known = shared_.run_samples.load(std::memory_order_relaxed);
-  shared_.run_samples.store(std::max(known, shared_.status.samples), std::memory_order_relaxed);
+  raise(shared_.run_samples, shared_.status.samples);
+  raise(shared_.run_steps, shared_.status.steps);
 }
 
 }  // namespace duet::worker

@@ -24,7 +24,7 @@ class TickDriver {
   void set_meetings(std::uint64_t meetings) { meetings_ = meetings; }
   /// While a tree pass owns x there is nothing to sketch; a tick that comes up in between is left out.
   void pause(bool paused);
-  void on_up(double now, int from, const control::TickUp& up) { tree_.on_up(now, from, up); }
+  void on_up(double now, int from, const control::TickUp& up);
   void on_down(double now, int from, const control::TickDown& down) { tree_.on_down(now, from, down); }
 
   /// True: there is more to do at once.
@@ -33,6 +33,7 @@ class TickDriver {
 
  private:
   std::uint64_t current_tick() const;
+  double patience() const;
   bool sample();
   void publish();
 

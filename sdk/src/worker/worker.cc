@@ -5,12 +5,14 @@
 #include <exception>
 #include <limits>
 #include <memory>
+#include <numeric>
 #include <optional>
 #include <utility>
 
 #include "duet/error.h"
 #include "exchange/replica.h"
 #include "support/log.h"
+#include "topology/present_graph.h"
 #include "worker/communication.h"
 #include "worker/join.h"
 #include "worker/position_sketch.h"
@@ -25,32 +27,43 @@ constexpr std::size_t kLargestGathered = 16u << 20;
 /// A device on which the trainer's work, and a sketch behind it, takes longer has most likely failed.
 constexpr double kSketchSeconds = 30.0;
 
-Topology topology_for(const Options& options) {
-  if (options.topology) {
-    if (options.topology->workers() != options.world_size) {
-      throw ConfigurationError("Options::topology has " + std::to_string(options.topology->workers()) +
-                               " workers, the run has " + std::to_string(options.world_size));
-    }
-    return *options.topology;
-  }
-  if (options.world_size == 1) return Topology::from_edges(1, {}, options.graph);
-  return Topology::make(options.graph, options.world_size, options.rate);
+std::shared_ptr<const TopologyPolicy> policy_for(const Options& options) {
+  if (options.topology_policy != nullptr) return options.topology_policy;
+  if (options.topology) return fixed_policy(*options.topology);
+  return named_policy(options.graph, options.world_size, options.rate);
+}
+
+/// All of the run.
+Topology start_graph(const TopologyPolicy& policy, int workers) {
+  std::vector<int> members(static_cast<std::size_t>(workers));
+  std::iota(members.begin(), members.end(), 0);
+  return topology::PresentGraph(policy, std::move(members)).topology();
 }
 
 /// The trainer's turn at the gate, and how long it took to get in. leave() says when the trainer's work is
 /// enqueued (devices) or done (host); without it, because something was thrown, what is left is only logged.
 class TrainerInside {
  public:
-  TrainerInside(exchange::Replica& replica, std::atomic<double>& waited) : replica_(replica) {
+  /// inside: whether the trainer is in there already, from a call further up. Throws Error then: it would
+  /// wait for itself.
+  TrainerInside(exchange::Replica& replica, bool& inside, std::atomic<double>& waited)
+      : replica_(replica), inside_(inside) {
+    if (inside_) {
+      throw Error(
+          "step(), edit() and sketch() may not be called from within the function that was handed to step() "
+          "or "
+          "edit(): call them one after the other");
+    }
     const auto before = std::chrono::steady_clock::now();
     replica_.enter_trainer();
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - before;
     waited.store(waited.load(std::memory_order_relaxed) + took.count(), std::memory_order_relaxed);
+    inside_ = true;
   }
   ~TrainerInside() {
     if (!inside_) return;
     try {
-      replica_.leave_trainer();
+      leave();
     } catch (const std::exception& error) {
       support::error("{}", error.what());
     }
@@ -64,7 +77,7 @@ class TrainerInside {
 
  private:
   exchange::Replica& replica_;
-  bool inside_ = true;
+  bool& inside_;
 };
 
 /// While the trainer's thread waits for a tree pass, which writes x on devices in an order of its own.
@@ -96,7 +109,9 @@ class HandedOver {
 class Worker::Impl : public StepContext {
  public:
   Impl(Options given, std::vector<Buffer> buffers)
-      : options(std::move(given)), topology(make_topology(options)) {
+      : options(validated(std::move(given))),
+        policy(policy_for(options)),
+        topology(start_graph(*policy, options.world_size)) {
     const bool synchronous = algorithm_kind(options.algorithm) == AlgorithmKind::kStep;
     if (synchronous) step_algorithm = make_step_algorithm(options.algorithm);
     if (options.world_size == 1) {
@@ -104,21 +119,24 @@ class Worker::Impl : public StepContext {
       replica.emplace(std::move(buffers), false, options.block_bytes);
       return;
     }
+    Constants constants;
     std::unique_ptr<MeetingAlgorithm> algorithm;
     if (synchronous) {
       // Whether to stop is agreed upon by averaging it along: everyone stops after the same step.
       buffers.push_back({&vote, 1, DType::kFloat32, "duet.vote", {}, BufferRole::kStatistics, 0});
     } else {
-      algorithm = make_meeting_algorithm(options.algorithm,
-                                         options.algorithm == "a2cid2" ? topology.constants() : Constants{});
+      // Plain averaging needs none, and may meet on graphs that are too large for dense linear algebra.
+      if (options.algorithm == "a2cid2") constants = topology.constants();
+      algorithm = make_meeting_algorithm(options.algorithm, constants);
     }
     print_sources();
     // Before joining: it takes a while for a large model, and who has joined must not be silent.
     replica.emplace(buffers, algorithm != nullptr && algorithm->has_momentum(), options.block_bytes);
     auto joined = worker::join(options, topology, buffers);
     options.run_id = joined.roster.run_id;
-    communication = std::make_unique<worker::Communication>(std::move(joined), options, topology,
-                                                            std::move(algorithm), *replica, shared);
+    if (options.transport == "auto") options.transport = joined.roster.transport;
+    communication = std::make_unique<worker::Communication>(
+        std::move(joined), options, topology, *policy, constants, std::move(algorithm), *replica, shared);
     HandedOver handed(*replica);
     communication->start(options.keep_start).get();
     handed.take_back();
@@ -136,9 +154,17 @@ class Worker::Impl : public StepContext {
     if (vote > 0.0F) agreed_to_stop.store(true);
   }
 
-  static Topology make_topology(Options& options) {
+  TrainerInside enter() {
+    if (communication != nullptr && communication->is_this_thread()) {
+      throw Error(
+          "step() and edit() are for the trainer's thread; the observer of meetings may not call them");
+    }
+    return {*replica, inside, shared.gate_seconds};
+  }
+
+  static Options validated(Options options) {
     options.validate();
-    return topology_for(options);
+    return options;
   }
 
   void print_sources() const {
@@ -154,6 +180,7 @@ class Worker::Impl : public StepContext {
   }
 
   Options options;
+  std::shared_ptr<const TopologyPolicy> policy;
   Topology topology;
   worker::Shared shared;
   std::optional<exchange::Replica> replica;
@@ -162,6 +189,7 @@ class Worker::Impl : public StepContext {
   float vote = 0.0F;
   std::atomic<bool> agreed_to_stop{false};
   bool finished = false;
+  bool inside = false;  ///< the trainer is in the gate; its thread alone looks at this
   /// Last: its thread uses all of the above.
   std::unique_ptr<worker::Communication> communication;
 };
@@ -176,7 +204,7 @@ void Worker::step(const std::function<void()>& update, std::uint64_t samples) {
   if (impl.finished)
     throw Error("Worker::step() after finish(): this worker has left the run; make a new one");
   {
-    TrainerInside inside(*impl.replica, impl.shared.gate_seconds);
+    TrainerInside inside = impl.enter();
     impl.replica->deliver();
     update();
     inside.leave();
@@ -189,7 +217,7 @@ void Worker::step(const std::function<void()>& update, std::uint64_t samples) {
 }
 
 void Worker::edit(const std::function<void()>& change) {
-  TrainerInside inside(*impl_->replica, impl_->shared.gate_seconds);
+  TrainerInside inside = impl_->enter();
   impl_->replica->deliver();
   change();
   inside.leave();
@@ -201,6 +229,9 @@ bool Worker::done() const {
   const auto own = impl.shared.samples.load(std::memory_order_relaxed);
   if (impl.communication == nullptr) return own >= impl.options.sample_goal;
   if (impl.step_algorithm != nullptr) return impl.agreed_to_stop.load();
+  // Nobody tells any more how far the others are: as far as this one, most likely.
+  if (impl.shared.failed.load())
+    return own * static_cast<std::uint64_t>(impl.options.world_size) >= impl.options.sample_goal;
   return std::max(own, impl.shared.run_samples.load(std::memory_order_relaxed)) >= impl.options.sample_goal;
 }
 
@@ -246,7 +277,7 @@ std::vector<double> Worker::sketch() {
     impl.sketch.emplace(*impl.replica, worker::sketch_seed(impl.options.seed),
                         worker::PositionSketch::Side::kTrainer);
   }
-  TrainerInside inside(*impl.replica, impl.shared.gate_seconds);
+  TrainerInside inside = impl.enter();
   impl.sketch->reset();
   impl.sketch->add(impl.replica->parameter_block_count(), 0.0);
   impl.sketch->wait(kSketchSeconds);
@@ -255,6 +286,8 @@ std::vector<double> Worker::sketch() {
 }
 
 void Worker::set_stream(int device_index, void* stream) {
+  if (impl_->inside)
+    throw Error("set_stream() may not be called from within step() or edit(): call it before");
   impl_->replica->set_stream(device_index, stream);
 }
 
@@ -274,7 +307,7 @@ RunStatus Worker::status() const {
                       : std::numeric_limits<double>::quiet_NaN();
   }
   // Between two ticks at least what is known here for certain.
-  status.steps = std::max(status.steps, own_steps);
+  status.steps = std::max({status.steps, own_steps, impl.shared.run_steps.load(std::memory_order_relaxed)});
   status.samples =
       std::max({status.samples, own_samples, impl.shared.run_samples.load(std::memory_order_relaxed)});
   return status;

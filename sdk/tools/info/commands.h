@@ -3,6 +3,8 @@
 #include <string>
 #include <vector>
 
+#include "duet/options.h"
+
 /// One function per subcommand. They print to standard output and throw duet::Error, whose text main()
 /// prints.
 namespace duet::info {
@@ -18,6 +20,8 @@ void show_topology(const TopologyCommand& command);
 
 struct PluginsCommand {
   std::vector<std::string> plugin_path;
+  std::string transport = Options().transport;  ///< NAME[:PROVIDER]: this one is asked with these settings
+  std::string transport_settings;
   double patience = 20.0;  ///< seconds for each plugin
   bool json = false;
 };

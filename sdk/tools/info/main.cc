@@ -49,6 +49,15 @@ int main(int argc, char** argv) {
   plugins_app
       ->add_option("--plugin-path", plugins.plugin_path, "A directory to search first; may be repeated")
       ->check(CLI::ExistingDirectory);
+  plugins_app
+      ->add_option("--transport", plugins.transport,
+                   "NAME or NAME:PROVIDER: could this one be used? e.g. libfabric:sockets")
+      ->envname("DUET_TRANSPORT")
+      ->capture_default_str();
+  plugins_app
+      ->add_option("--transport-settings", plugins.transport_settings,
+                   "and with these settings: KEY=VALUE,KEY=VALUE, e.g. interface=eth1")
+      ->envname("DUET_TRANSPORT_SETTINGS");
   plugins_app->add_option("--patience", plugins.patience, "Seconds until a plugin that hangs is given up")
       ->capture_default_str()
       ->check(CLI::Range(0.01, 3600.0));

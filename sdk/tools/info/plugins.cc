@@ -47,11 +47,14 @@ void print_list(const std::vector<TransportCandidate>& candidates) {
 }  // namespace
 
 void show_plugins(const PluginsCommand& command) {
-  std::vector<std::string> plugin_path;
+  ProbeRequest request;
   for (const std::string& folder : command.plugin_path)
-    plugin_path.push_back(std::filesystem::absolute(folder));
-  const auto candidates = probe_transports(plugin_path, std::chrono::ceil<std::chrono::milliseconds>(
-                                                            std::chrono::duration<double>(command.patience)));
+    request.plugin_path.push_back(std::filesystem::absolute(folder));
+  request.transport = command.transport;
+  request.transport_settings = command.transport_settings;
+  request.patience =
+      std::chrono::ceil<std::chrono::milliseconds>(std::chrono::duration<double>(command.patience));
+  const auto candidates = probe_transports(request);
   if (command.json) {
     print_json(candidates);
   } else {

@@ -52,15 +52,16 @@ TransportCandidate from_json(const Json& json) {
 
 using Failures = std::map<std::string, std::string>;  // path → what it did
 
-[[noreturn]] void discover(int descriptor, const std::vector<std::string>& plugin_path,
-                           const Failures& failures) {
+[[noreturn]] void discover(int descriptor, const ProbeRequest& request, const Failures& failures) {
   ::dup2(2, 1);  // what a plugin prints is no output of ours
   try {
-    const auto found = discover_transports(plugin_path, [&](const std::string& path) {
+    const auto may_load = [&](const std::string& path) {
       if (failures.contains(path)) return false;
       write_line(descriptor, {{"loading", path}});
       return true;
-    });
+    };
+    const auto found =
+        discover_transports(request.plugin_path, may_load, request.transport, request.transport_settings);
     Json list = Json::array();
     for (const TransportCandidate& candidate : found)
       list.push_back(to_json(candidate));
@@ -80,12 +81,12 @@ struct Outcome {
 
 class Child {
  public:
-  Child(const std::vector<std::string>& plugin_path, const Failures& failures) {
+  Child(const ProbeRequest& request, const Failures& failures) {
     int ends[2];
     if (::pipe2(ends, O_CLOEXEC) != 0)
       throw Error(std::string("no pipe to probe plugins: ") + std::strerror(errno));
     id_ = ::fork();
-    if (id_ == 0) discover(ends[1], plugin_path, failures);
+    if (id_ == 0) discover(ends[1], request, failures);
     ::close(ends[1]);
     pipe_ = ends[0];
     if (id_ < 0) throw Error(std::string("no process to probe plugins: ") + std::strerror(errno));
@@ -157,11 +158,10 @@ class Child {
 
 }  // namespace
 
-std::vector<TransportCandidate> probe_transports(const std::vector<std::string>& plugin_path,
-                                                 std::chrono::milliseconds patience) {
+std::vector<TransportCandidate> probe_transports(const ProbeRequest& request) {
   Failures failures;
   for (;;) {
-    Outcome outcome = Child(plugin_path, failures).wait(patience);
+    Outcome outcome = Child(request, failures).wait(request.patience);
     if (!outcome.found) {
       // Without a plugin to blame, or blaming one that was not even touched, there is no point in another
       // attempt.

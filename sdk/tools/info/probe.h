@@ -8,9 +8,14 @@
 
 namespace duet::info {
 
+struct ProbeRequest {
+  std::vector<std::string> plugin_path;
+  std::string transport, transport_settings;  ///< as discover_transports() takes them
+  std::chrono::milliseconds patience{};       ///< for each plugin
+};
+
 /// discover_transports() in child processes: a plugin that crashes, ends the process or hangs is listed with
-/// what it did, and the others are looked at all the same. patience: for each plugin.
-std::vector<TransportCandidate> probe_transports(const std::vector<std::string>& plugin_path,
-                                                 std::chrono::milliseconds patience);
+/// what it did, and the others are looked at all the same.
+std::vector<TransportCandidate> probe_transports(const ProbeRequest& request);
 
 }  // namespace duet::info

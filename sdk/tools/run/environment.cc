@@ -17,7 +17,7 @@ std::vector<std::string> worker_environment(Variables inherited, const Run& run,
   all.try_emplace("DUET_RENDEZVOUS", run.rendezvous);
   all.try_emplace("DUET_RUN_ID", run.run_id);
   all.try_emplace("DUET_SEED_TIMEOUT",
-                  "10");  // all start at the same moment: a seed that is not there never will be
+                  "7");  // all start at the same moment: a seed that is not there never will be
   // OpenMP would give every worker all cores, and N of them would fight over each.
   all.try_emplace("OMP_NUM_THREADS", std::to_string(std::max(1, run.cores / run.workers)));
   std::vector<std::string> entries;

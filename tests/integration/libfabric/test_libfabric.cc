@@ -399,11 +399,22 @@ TEST(Libfabric, ProbeExplainsItself) {
   EXPECT_EQ(standard.capabilities, static_cast<std::uint64_t>(DUET_CAPABILITY_HOST_MEMORY));
   EXPECT_EQ(standard.largest_message, 0u);
 
-  const duet_probe_result shm = probe({{"provider", "shm"}});
-  EXPECT_EQ(shm.viable, 0);
-  EXPECT_THAT(shm.reason, HasSubstr("no connection-oriented endpoints"));
-  EXPECT_NE(shm.capabilities & DUET_CAPABILITY_EXPERIMENTAL, 0u);
-  EXPECT_EQ(probe({{"provider", "tcp;ofi_rxm"}}).viable, 0);
+  // What is known of each provider that this libfabric may have; one that is not there says so.
+  const std::vector<std::pair<const char*, const char*>> refused = {
+      {"shm", "connectionless endpoints"},         {"tcp;ofi_rxm", "connectionless endpoints"},
+      {"udp;ofi_rxd", "connectionless endpoints"}, {"udp", "datagrams"},
+      {"sockets", "descriptor to sleep on"},
+  };
+  for (const auto& [provider, why] : refused) {
+    const duet_probe_result result = probe({{"provider", provider}});
+    EXPECT_EQ(result.viable, 0) << provider;
+    EXPECT_THAT(result.reason, testing::AnyOf(HasSubstr(why), HasSubstr("no such provider"))) << provider;
+    EXPECT_THAT(result.reason, HasSubstr(provider));
+    EXPECT_NE(result.capabilities & DUET_CAPABILITY_EXPERIMENTAL, 0u);
+  }
+  const duet_probe_result net = probe({{"provider", "net"}});
+  EXPECT_THAT(net.reason,
+              testing::AnyOf(HasSubstr("experimental: never sleeps"), HasSubstr("no such provider")));
 
   const duet_probe_result missing = probe({{"provider", "carrier_pigeon"}});
   EXPECT_EQ(missing.viable, 0);
@@ -453,6 +464,7 @@ TEST(Libfabric, BadAddressesAreRefusedWithAReason) {
       {"duet-libfabric:tcp://127.0.0.1:99999", "no IPv4"},
       {"duet-libfabric:tcp://localhost:99", "no IPv4"},
       {"duet-libfabric:verbs://127.0.0.1:99", "peer uses provider verbs"},
+      {"duet-libfabric:tcp://127.0.0.1:99", "does not say which machine"},
   };
   for (const auto& [address, reason] : cases) {
     duet_connect_request request{};
@@ -466,6 +478,31 @@ TEST(Libfabric, BadAddressesAreRefusedWithAReason) {
     EXPECT_THAT(error.text, HasSubstr(reason));
   }
   EXPECT_EQ(plugin().get_address(a.get(), nullptr, std::vector<std::uint64_t>{3}.data()), DUET_MISUSE);
+}
+
+TEST(Libfabric, AnotherMachinesLoopbackIsNotThisOnes) {
+  Endpoint a;
+  const auto refusal = [&](const std::string& address) {
+    duet_connect_request request{};
+    request.struct_size = sizeof request;
+    request.peer = "rank 3";
+    request.address = address.data();
+    request.address_bytes = address.size();
+    duet_connection* connection = nullptr;
+    duet_error error{};
+    EXPECT_EQ(plugin().connect(a.get(), &request, &connection, &error), DUET_PEER_LOST) << address;
+    EXPECT_EQ(connection, nullptr);
+    return std::string(error.text);
+  };
+  const std::string there =
+      refusal("duet-libfabric:tcp://127.0.0.1:4567 0123456789abcdef eth0 (10.0.0.7), ib0 (10.1.0.7)");
+  EXPECT_THAT(there, testing::StartsWith("rank 3: "));
+  EXPECT_THAT(there, HasSubstr("127.0.0.1:4567 is loopback, on another machine"));
+  EXPECT_THAT(there, HasSubstr("it has eth0 (10.0.0.7), ib0 (10.1.0.7)"));
+  const std::string here = refusal("duet-libfabric:tcp://10.0.0.7:4567 0123456789abcdef");
+  EXPECT_THAT(here, HasSubstr("10.0.0.7:4567 is on another machine"));
+  EXPECT_THAT(here, HasSubstr("on loopback"));
+  EXPECT_LE(a.address().size(), 512u);
 }
 
 TEST(Libfabric, MisuseOfAPostIsRefused) {

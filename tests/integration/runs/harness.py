@@ -5,18 +5,30 @@ import os
 import pathlib
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 
 BUILD = pathlib.Path(os.environ["DUET_BUILD"])
 SOURCE = pathlib.Path(__file__).resolve().parents[3]
 BIN = BUILD / "bin"
+sys.path.insert(0, str(SOURCE / "tests"))
+from machine import machine_and_date  # noqa: E402
+
 FULL = "DUET_TEST_FULL" in os.environ
 
 
 def count(quick, full):
     """How many: what fits into a short run, or with DUET_TEST_FULL all of it."""
     return full if FULL else quick
+
+
+def write_figures(name, **figures):
+    """For docs/benchmarks.md (tests/bench/figures.py): what a proof measured."""
+    folder = BUILD / "figures"
+    folder.mkdir(exist_ok=True)
+    text = json.dumps({"where": f"{machine_and_date()}; load average at the end {os.getloadavg()[0]:.1f}."} | figures, indent=1)
+    (folder / f"{name}.json").write_text(text + "\n", encoding="utf-8")
 
 
 def environment(**more):

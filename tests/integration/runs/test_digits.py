@@ -8,6 +8,9 @@ import unittest
 
 import harness
 
+ALGORITHMS = ("a2cid2", "adpsgd")
+DATA = harness.SOURCE / "samples" / "data"
+
 
 def second_half(report):
     trace = report["trace"]
@@ -17,37 +20,68 @@ def second_half(report):
 
 
 class Digits(unittest.TestCase):
-    def train(self, algorithm, seed, *arguments):
+    figures = {"runs": []}
+
+    @classmethod
+    def tearDownClass(cls):
+        harness.write_figures("digits", **cls.figures)
+
+    def report(self, start):
+        """start(path) runs the training with its report there."""
         with tempfile.TemporaryDirectory() as folder:
             path = pathlib.Path(folder) / "report.json"
-            done = harness.run_workers(
-                16, "duet-train", "--dataset", "digits", "--data", harness.SOURCE / "samples" / "data", "--graph", "ring",
-                "--algorithm", algorithm, "--seed", seed, "--report", path, *arguments, timeout=400,
-            )
+            done = start(path)
             self.assertEqual(done.returncode, 0, done.stderr[-3000:])
             return json.loads(path.read_text())
 
+    def train(self, algorithm, seed, *arguments):
+        return self.report(
+            lambda path: harness.run_workers(
+                16, "duet-train", "--dataset", "digits", "--data", DATA, "--graph", "ring", "--algorithm", algorithm,
+                "--seed", seed, "--report", path, *arguments, timeout=400,
+            )
+        )
+
+    def compare(self, schedule, seed, *arguments):
+        """Both algorithms with one seed: (ratio of their consensus distances, reports)."""
+        reports = {algorithm: self.train(algorithm, seed, *arguments) for algorithm in ALGORITHMS}
+        ratio = second_half(reports["a2cid2"]) / second_half(reports["adpsgd"])
+        figures = {
+            algorithm: {
+                "consensus_distance": second_half(report),
+                "test_accuracy": report["final"]["test_accuracy"],
+                "wall_seconds": report["final"]["wall_seconds"],
+            }
+            for algorithm, report in reports.items()
+        }
+        self.figures["runs"].append({"schedule": schedule, "seed": seed, "ratio": ratio} | figures)
+        print(f"{schedule} learning rate, seed {seed}: ratio {ratio:.3f}, {figures}", flush=True)
+        return ratio, reports
+
     def test_accuracy_and_consensus(self):
         for seed in range(1, harness.count(1, 3) + 1):
-            reports = {algorithm: self.train(algorithm, seed) for algorithm in ("a2cid2", "adpsgd")}
-            for algorithm, report in reports.items():
-                print(
-                    f"seed {seed} {algorithm}: {100 * report['final']['test_accuracy']:.2f} %, "
-                    f"consensus distance {second_half(report):.4f}, {report['final']['wall_seconds']:.0f} s",
-                    flush=True,
-                )
+            ratio, reports = self.compare("default", seed)
+            for report in reports.values():
                 self.assertGreaterEqual(report["final"]["test_accuracy"], 0.97)
                 self.assertEqual(report["final"]["members"], list(range(16)))
-            ratio = second_half(reports["a2cid2"]) / second_half(reports["adpsgd"])
-            print(f"seed {seed}: ratio {ratio:.3f}", flush=True)
             self.assertLess(ratio, 0.85)
 
     @unittest.skipUnless(harness.FULL, "a figure beside the others: with the full counts only")
     def test_constant_learning_rate(self):
-        reports = {a: self.train(a, 1, "--constant-lr") for a in ("a2cid2", "adpsgd")}
-        ratio = second_half(reports["a2cid2"]) / second_half(reports["adpsgd"])
-        print(f"constant learning rate: ratio {ratio:.3f}", flush=True)
-        self.assertLess(ratio, 1.0)
+        for seed in range(1, 4):
+            ratio, _ = self.compare("constant", seed, "--constant-lr")
+            self.assertLess(ratio, 1.0)
+
+    def test_one_process_alone(self):
+        report = self.report(
+            lambda path: harness.run(
+                harness.BIN / "duet-train", "--dataset", "digits", "--data", DATA, "--seed", 1, "--report", path, timeout=400
+            )
+        )
+        accuracy = report["final"]["test_accuracy"]
+        self.figures["alone"] = {"test_accuracy": accuracy, "wall_seconds": report["final"]["wall_seconds"]}
+        print(f"one process alone: {100 * accuracy:.2f} %, {report['final']['wall_seconds']:.0f} s", flush=True)
+        self.assertGreaterEqual(accuracy, 0.98)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -79,6 +80,41 @@ TEST(DuetInfoTopology, GivesExactlyTheConstantsAsJson) {
             4999950000);
 }
 
+// What the theory gives at rate 1, to four digits.
+TEST(DuetInfoTopology, GivesTheKnownValues) {
+  struct Known {
+    const char* graph;
+    int workers;
+    double chi1, chi2, eta, alpha_tilde;
+  };
+  constexpr Known kKnown[] = {
+      {"ring", 4, 1.0, 0.75, 0.57735, 0.57735},
+      {"ring", 16, 13.1371, 0.9375, 0.14247, 1.8717},
+      {"ring", 64, 207.6725, 0.9844, 0.03497, 7.2624},
+      {"exponential", 16, 1.75, 0.9571, 0.3863, 0.6761},
+      {"exponential-paper", 16, 2.0, 1.0097, 0.35186, 0.7037},
+      {"star", 16, 15.0, 7.5, 0.047140, 0.70711},
+      {"complete", 2, 0.5, 0.5, 1.0, 0.5},
+      {"complete", 16, 0.9375, 0.9375, 0.53333, 0.5},
+      {"complete", 64, 0.984375, 0.984375, 0.50794, 0.5},
+  };
+  // Half a unit of the fourth digit, whatever the size.
+  const auto expect_four_digits = [](double value, double known) {
+    const double unit = std::pow(10.0, std::floor(std::log10(known)) - 3.0);
+    EXPECT_NEAR(value, known, 0.5 * unit + 1e-9);
+  };
+  for (const Known& known : kKnown) {
+    SCOPED_TRACE(std::string(known.graph) + " of " + std::to_string(known.workers));
+    const Json found = ask_json({"topology", "--graph", known.graph, "--workers",
+                                 std::to_string(known.workers), "--rate", "1", "--json"});
+    expect_four_digits(found["chi1"].get<double>(), known.chi1);
+    expect_four_digits(found["chi2"].get<double>(), known.chi2);
+    expect_four_digits(found["eta"].get<double>(), known.eta);
+    expect_four_digits(found["alpha_tilde"].get<double>(), known.alpha_tilde);
+    EXPECT_EQ(found["alpha"], 0.5);
+  }
+}
+
 TEST(DuetInfoTopology, SaysPlainlyWhenThereIsNothingToAccelerate) {
   const Answer complete = ask({"topology", "--graph", "complete", "--workers", "8"});
   EXPECT_EQ(complete.exit_code, 0);
@@ -141,8 +177,11 @@ TEST(DuetInfoPlugins, FindsTheBuiltInTransport) {
 }
 
 TEST(DuetInfoPlugins, SurvivesPluginsThatDoNot) {
-  const Json plugins =
-      ask_json({"plugins", "--json", "--patience", "1", "--plugin-path", MISBEHAVING_PLUGINS})["plugins"];
+  const Answer answer = ask({"plugins", "--json", "--patience", "1", "--plugin-path", MISBEHAVING_PLUGINS});
+  EXPECT_EQ(answer.exit_code, 0);
+  // The process that tried it leaves a note; the report itself stays what it was.
+  EXPECT_THAT(answer.err, HasSubstr("crashed in its entry point"));
+  const Json plugins = Json::parse(answer.out)["plugins"];
   std::map<std::string, std::string> reasons;
   for (const Json& one : plugins) {
     if (!one["path"].get<std::string>().starts_with(MISBEHAVING_PLUGINS)) continue;
@@ -155,6 +194,16 @@ TEST(DuetInfoPlugins, SurvivesPluginsThatDoNot) {
   EXPECT_NE(reasons["silent"], "");
   EXPECT_THAT(ask({"plugins", "--patience", "1", "--plugin-path", MISBEHAVING_PLUGINS}).out,
               AllOf(HasSubstr("crash  NOT USABLE"), HasSubstr("inproc\n")));
+}
+
+TEST(DuetInfoPlugins, AsksTheChosenTransportWithItsSettings) {
+  const Json plugins = ask_json(
+      {"plugins", "--json", "--transport", "inproc", "--transport-settings", "colour=blue"})["plugins"];
+  EXPECT_EQ(plugins[0]["name"], "inproc");
+  EXPECT_EQ(plugins[0]["viable"], false);
+  EXPECT_THAT(plugins[0]["reason"].get<std::string>(), HasSubstr("colour"));
+  expect_refusal({"plugins", "--transport-settings", "colour"}, "\"colour\" has no \"=\"");
+  expect_refusal({"plugins", "--transport", "libfabric:"}, "provider");
 }
 
 TEST(DuetInfoPlugins, RefusesAFolderThatIsNotThere) {

@@ -82,7 +82,7 @@ void wait_for_workers(Command& run, std::size_t count) {
 TEST(DuetRun, TellsEachWorkerWhoItIs) {
   Workers run(3, "echo $DUET_RANK $DUET_WORLD_SIZE $DUET_LOCAL_RANK $DUET_SEED_TIMEOUT");
   EXPECT_EQ(run.wait(), 0);
-  EXPECT_THAT(run.lines("["), UnorderedElementsAre("0] 0 3 0 10", "1] 1 3 1 10", "2] 2 3 2 10"));
+  EXPECT_THAT(run.lines("["), UnorderedElementsAre("0] 0 3 0 7", "1] 1 3 1 7", "2] 2 3 2 7"));
   EXPECT_EQ(run.err(), "");
 }
 

@@ -34,6 +34,16 @@ TEST(Schedule, ScalesCifarWithTheSamplesPerStep) {
   EXPECT_NEAR(schedule.learning_rate(0.9), 0.01 * 0.1 * 16 * 128 / 256, 1e-12);
 }
 
+TEST(Schedule, NeverWarmsUpDownwards) {
+  for (const int workers : {1, 2}) {
+    const auto schedule = cifar10_schedule(0.1, workers, 128, false);
+    for (const double progress : {0.0, 0.02, 0.05, 0.49})
+      EXPECT_DOUBLE_EQ(schedule.learning_rate(progress), 0.1) << workers << " workers at " << progress;
+    EXPECT_DOUBLE_EQ(schedule.learning_rate(0.5), 0.01);
+  }
+  EXPECT_DOUBLE_EQ(cifar10_schedule(0.1, 3, 128, false).learning_rate(0.3), 0.15);
+}
+
 TEST(Schedule, StaysWhereItIsWhenConstant) {
   const auto schedule = digits_schedule(0.05, true);
   for (const double progress : {0.0, 0.02, 0.4, 0.6, 0.9})

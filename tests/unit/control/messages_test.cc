@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <limits>
+
 #include <cstring>
 #include <random>
 #include <stdexcept>
@@ -48,8 +51,9 @@ TEST(Messages, EveryBodySurvivesTheRoundTrip) {
 }
 
 TEST(Messages, DefaultValuesAndEmptyListsSurviveToo) {
-  const std::vector<Body> bodies = {Join{}, JoinPending{}, JoinRefused{}, Joined{}, Heartbeat{},
-                                    Pair{}, TickUp{},      TickDown{},    Part{},   PartReceived{}};
+  const std::vector<Body> bodies = {Join{},      JoinPending{},  JoinRefused{},   Joined{},
+                                    Heartbeat{}, Pair{},         TickUp{},        TickDown{},
+                                    Part{},      PartReceived{}, TicketRequest{}, Ticket{}};
   for (const Body& body : bodies) {
     const Message message{{}, body};
     EXPECT_EQ(decode(encode(message)), message) << body.index();
@@ -84,17 +88,18 @@ TEST(Messages, AnotherVersionIsRefusedWithBothNumbers) {
   const std::size_t root = at(0, std::uint32_t{});
   const std::size_t vtable = root - static_cast<std::size_t>(at(root, std::int32_t{}));
   const std::size_t version = root + at(vtable + 4, std::uint16_t{});
-  ASSERT_EQ(at(version, std::uint32_t{}), 1u);
+  ASSERT_EQ(at(version, std::uint32_t{}), 2u);
   const std::uint32_t other = 9;
   std::memcpy(bytes.data() + version, &other, sizeof other);
   const std::string reason = refusal(bytes);
   EXPECT_THAT(reason, HasSubstr("version 9"));
-  EXPECT_THAT(reason, HasSubstr("this worker 1"));
+  EXPECT_THAT(reason, HasSubstr("this worker 2"));
 }
 
 TEST(Messages, ValuesOutOfRangeAreRefused) {
   const std::uint64_t meeting = 0xa1a2a3a4a5a6a7a8;
-  Message pair{{}, Pair{{pairing::MessageKind::kDecline, meeting, 1, pairing::DeclineReason::kJustMet}, 2}};
+  Message pair{{},
+               Pair{{pairing::MessageKind::kDecline, meeting, 1, pairing::DeclineReason::kJustMet}, 2, {}}};
   for (int kind = 0; kind < 256; ++kind) {
     std::get<Pair>(pair.body).message.kind = static_cast<pairing::MessageKind>(kind);
     EXPECT_EQ(decode(encode(pair)).has_value(), kind <= static_cast<int>(pairing::MessageKind::kDone))
@@ -104,9 +109,15 @@ TEST(Messages, ValuesOutOfRangeAreRefused) {
   std::get<Pair>(pair.body).message.reason = static_cast<pairing::DeclineReason>(5);
   EXPECT_THAT(refusal(encode(pair)), HasSubstr("reason is 5"));
 
+  std::get<Pair>(pair.body).message.reason = pairing::DeclineReason::kNone;
+  for (const double momentum : {-0.5, std::nan(""), std::numeric_limits<double>::infinity(), 1e13}) {
+    std::get<Pair>(pair.body).momentum = momentum;
+    EXPECT_THAT(refusal(encode(pair)), HasSubstr("momentum is"));
+  }
+
   Heartbeat heartbeat{{membership::MemberState{}}};
-  heartbeat.states[0].phase = static_cast<membership::Phase>(7);
-  EXPECT_THAT(refusal(encode({{}, heartbeat})), HasSubstr("phase is 7"));
+  heartbeat.states[0].phase = static_cast<membership::Phase>(8);
+  EXPECT_THAT(refusal(encode({{}, heartbeat})), HasSubstr("phase is 8"));
 
   EXPECT_THAT(refusal(encode({{.rank = -1}, PartReceived{}})), HasSubstr("rank is -1"));
   EXPECT_THAT(refusal(encode({{.rank = kLargestWorld}, PartReceived{}})), HasSubstr("rank is 65536"));
@@ -125,8 +136,32 @@ TEST(Messages, WhatIsTooLongIsNotEncoded) {
   EXPECT_THROW(encode({{}, join}), std::length_error);
   EXPECT_THROW(encode({{}, Part{1, std::string(kLargestText + 1, 't')}}), std::length_error);
   EXPECT_THROW(encode({{}, TickUp{{.sketch = std::vector<double>(kLargestSketch + 1)}}}), std::length_error);
+  EXPECT_THROW(encode({{}, Pair{{}, 1, std::string(kLargestTicket + 1, 't')}}), std::length_error);
+  EXPECT_THROW(encode({{}, Ticket{1, std::string(kLargestTicket + 1, 't')}}), std::length_error);
   const Message largest{{}, Part{1, std::string(kLargestText, 't')}};
   EXPECT_EQ(decode(encode(largest)), largest);
+}
+
+TEST(Messages, ARefusalThatQuotesTooMuchIsCutShort) {
+  const auto refused = decode(encode({{}, JoinRefused{std::string(2 * kLargestLabel, 'r'), false}}));
+  ASSERT_TRUE(refused.has_value());
+  EXPECT_EQ(std::get<JoinRefused>(refused->body).reason.size(), kLargestLabel);
+}
+
+TEST(Messages, ATicketThatIsTooLongIsRefused) {
+  const std::vector<std::uint8_t> ticket(kLargestTicket + 1, 't');
+  const wire::Id id{1, 1};
+  for (const bool accept : {true, false}) {
+    flatbuffers::FlatBufferBuilder builder;
+    const auto bytes = builder.CreateVector(ticket);
+    const auto body = accept ? wire::CreatePair(builder, 1, 0, 2, 3, 4, bytes).Union()
+                             : wire::CreateTicket(builder, 5, bytes).Union();
+    wire::FinishEnvelopeBuffer(builder,
+                               wire::CreateEnvelope(builder, 2, 0, 0, 0, &id, &id,
+                                                    accept ? wire::Body::Pair : wire::Body::Ticket, body));
+    EXPECT_THAT(refusal({reinterpret_cast<const char*>(builder.GetBufferPointer()), builder.GetSize()}),
+                HasSubstr("ticket"));
+  }
 }
 
 TEST(Messages, ALengthThatLiesIsRefused) {
@@ -151,7 +186,7 @@ TEST(Messages, AFewBytesCannotAskForGigabytes) {
   const auto joined = wire::CreateJoined(builder, 0, entries);
   const wire::Id id{1, 1};
   wire::FinishEnvelopeBuffer(
-      builder, wire::CreateEnvelope(builder, 1, 0, 0, 0, &id, &id, wire::Body::Joined, joined.Union()));
+      builder, wire::CreateEnvelope(builder, 2, 0, 0, 0, &id, &id, wire::Body::Joined, joined.Union()));
   EXPECT_THAT(refusal({reinterpret_cast<const char*>(builder.GetBufferPointer()), builder.GetSize()}),
               HasSubstr("overlap"));
 }

@@ -16,8 +16,7 @@ inline membership::Entry sample_entry(int rank, int world_size) {
   entry.host = "node-" + std::to_string(rank);
   entry.pid = 4'000'000'000 + rank;
   entry.control_address = "tcp://127.0.0.1:" + std::to_string(40000 + rank);
-  entry.transport = "libfabric";
-  entry.transport_address = std::string("\0\x01\xff opaque", 10);
+  entry.transports = {{"libfabric", std::string("\0\x01\xff opaque", 10)}, {"nccl", "another"}};
   entry.schema_hash = 0xdeadbeefcafef00d;
   entry.schema = "conv1.weight float32 64x3x7x7\nconv1.bias float32 64";
   entry.options = "algorithm=a2cid2, graph=ring, rate=1";
@@ -44,10 +43,13 @@ inline std::vector<Message> sample_messages() {
   for (unsigned i = 0; i < 5; ++i) {
     heartbeat.states.push_back({.incarnation = {i, 7},
                                 .phase = static_cast<membership::Phase>(i),
+                                .beats = 50u + i,
                                 .steps = ~0ull - i,
                                 .samples = 100u + i,
                                 .meetings = 200u + i,
                                 .attempt = 300u + i,
+                                .passes = 400u + i,
+                                .result = 500u + i,
                                 .squared_distance = 0.5 * (i + 1)});
   }
   return {
@@ -56,11 +58,16 @@ inline std::vector<Message> sample_messages() {
       {header, JoinRefused{"rank 3 trains another model", true}},
       {header, Joined{"run-7", {sample_entry(0, 3), sample_entry(1, 3), sample_entry(2, 3)}}},
       {header, heartbeat},
-      {header, Pair{{pairing::MessageKind::kDecline, 77, 78, pairing::DeclineReason::kJustMet}, 79}},
+      {header, Pair{{pairing::MessageKind::kDecline, 77, 78, pairing::DeclineReason::kJustMet},
+                    79,
+                    std::string(kLargestTicket, '\0'),
+                    1.5}},
       {header, TickUp{sums}},
       {header, TickDown{sums}},
       {header, Part{9, std::string("text with \0 inside", 18)}},
       {header, PartReceived{9}},
+      {header, TicketRequest{82}},
+      {header, Ticket{83, std::string("ticket with \0 inside", 20)}},
   };
 }
 

@@ -6,176 +6,27 @@
 #include <algorithm>
 #include <cmath>
 #include <memory>
+#include <numeric>
 #include <ostream>
 #include <set>
 #include <string>
 #include <thread>
 #include <vector>
 
-#include "exchange/block_header.h"
-#include "unit/exchange/endpoints.h"
+#include "exchange/pass_memory.h"
+#include "unit/exchange/forest.h"
 
 namespace duet::exchange {
 namespace {
 
+using test::expect_near;
+using test::Forest;
+using test::kTimeout;
+using test::make_tree;
+using test::positions;
 using test::Snapshot;
 using test::Worker;
-using ::testing::AnyOf;
 using ::testing::HasSubstr;
-
-constexpr double kTimeout = 20.0;
-
-/// parent[i] of every worker; −1: the root.
-std::vector<int> make_tree(const std::string& shape, int size) {
-  std::vector<int> parent(static_cast<std::size_t>(size), -1);
-  for (int i = 1; i < size; ++i) {
-    auto& mine = parent[static_cast<std::size_t>(i)];
-    if (shape == "path") mine = i - 1;
-    if (shape == "star") mine = 0;
-    // Breadth first from 0, both ways round.
-    if (shape == "ring") mine = i <= size / 2 ? i - 1 : (i + 1) % size;
-  }
-  return parent;
-}
-
-/// Members of a tree with their connections, to be turned by one thread or by one each.
-class Forest {
- public:
-  Forest(const std::vector<int>& parent, std::size_t elements, std::size_t block_elements,
-         bool momentum = true)
-      : parent_(parent) {
-    for (std::size_t i = 0; i < parent.size(); ++i) {
-      workers.push_back(
-          std::make_unique<Worker>(std::vector<std::size_t>{elements - elements / 3, elements / 3}, momentum,
-                                   block_elements * sizeof(float), static_cast<unsigned>(i + 1)));
-      alive_.push_back(true);
-    }
-    link();
-  }
-
-  std::size_t size() const { return workers.size(); }
-
-  /// Fresh connections among those who are alive (the parent of an orphan becomes its grandparent, or so).
-  void link() {
-    up_.clear();
-    down_.clear();
-    up_.resize(size());
-    down_.resize(size());
-    for (std::size_t i = 0; i < size(); ++i) {
-      if (!alive_[i]) continue;
-      int above = parent_[i];
-      while (above >= 0 && !alive_[static_cast<std::size_t>(above)])
-        above = parent_[static_cast<std::size_t>(above)];
-      if (above < 0) {
-        // The lowest that lives is the root of whoever is left without one.
-        above = static_cast<int>(std::find(alive_.begin(), alive_.end(), true) - alive_.begin());
-        if (above == static_cast<int>(i)) continue;
-      }
-      auto [to_parent, to_child] = test::connect(*workers[i]->context, "worker " + std::to_string(i),
-                                                 *workers[static_cast<std::size_t>(above)]->context,
-                                                 "worker " + std::to_string(above));
-      up_[i] = std::move(to_parent);
-      down_[static_cast<std::size_t>(above)].push_back(std::move(to_child));
-    }
-  }
-
-  TreeLinks links(std::size_t i) const {
-    TreeLinks made;
-    made.parent = up_[i].get();
-    for (const auto& child : down_[i])
-      made.children.push_back(child.get());
-    return made;
-  }
-
-  std::unique_ptr<TreePass> pass(std::size_t i, TreeOperation operation, std::uint64_t attempt,
-                                 bool has_result = false, double timeout = kTimeout) {
-    return std::make_unique<TreePass>(*workers[i]->replica, links(i), operation, attempt, has_result, timeout,
-                                      test::seconds());
-  }
-
-  std::vector<std::unique_ptr<TreePass>> passes(TreeOperation operation, std::uint64_t attempt,
-                                                const std::set<std::size_t>& have_result = {}) {
-    std::vector<std::unique_ptr<TreePass>> made;
-    for (std::size_t i = 0; i < size(); ++i) {
-      made.push_back(alive_[i] ? pass(i, operation, attempt, have_result.count(i) > 0) : nullptr);
-    }
-    return made;
-  }
-
-  /// Turns everybody once. True: all are over.
-  bool turn(const std::vector<std::unique_ptr<TreePass>>& passes) {
-    bool over = true;
-    for (std::size_t i = 0; i < size(); ++i) {
-      if (passes[i] == nullptr || !alive_[i]) continue;
-      workers[i]->context->poll(0);
-      if (passes[i]->advance(test::seconds())) {
-        // What a worker does with a broken pass.
-        if (!passes[i]->complete()) close(i);
-      } else {
-        over = false;
-      }
-    }
-    return over;
-  }
-
-  bool run(const std::vector<std::unique_ptr<TreePass>>& passes) {
-    for (const double end = test::seconds() + 60.0; test::seconds() < end;) {
-      if (turn(passes)) return true;
-    }
-    return false;
-  }
-
-  void close(std::size_t i) {
-    up_[i].reset();
-    down_[i].clear();
-  }
-  void kill(std::size_t i) {
-    alive_[i] = false;
-    close(i);
-    workers[i]->context->poll(0);
-  }
-  bool alive(std::size_t i) const { return alive_[i]; }
-
-  std::vector<double> mean_of_the_living() const {
-    std::vector<double> sum;
-    int members = 0;
-    for (std::size_t i = 0; i < size(); ++i) {
-      if (!alive_[i]) continue;
-      const auto mine = workers[i]->invariant();
-      sum.resize(mine.size());
-      for (std::size_t k = 0; k < sum.size(); ++k)
-        sum[k] += mine[k];
-      ++members;
-    }
-    for (double& value : sum)
-      value /= members;
-    return sum;
-  }
-
-  std::vector<std::unique_ptr<Worker>> workers;
-
- private:
-  std::vector<int> parent_;
-  std::vector<bool> alive_;
-  std::vector<std::unique_ptr<transport::Connection>> up_;
-  std::vector<std::vector<std::unique_ptr<transport::Connection>>> down_;
-};
-
-std::vector<float> positions(const Worker& worker) {
-  std::vector<float> x;
-  worker.each([&](float value, float d, float z) {
-    EXPECT_EQ(d, 0.0F);
-    EXPECT_EQ(z, 0.0F);
-    x.push_back(value);
-  });
-  return x;
-}
-
-void expect_near(const std::vector<float>& found, const std::vector<double>& expected) {
-  ASSERT_EQ(found.size(), expected.size());
-  for (std::size_t k = 0; k < found.size(); ++k)
-    ASSERT_NEAR(found[k], expected[k], 3e-6) << "element " << k;
-}
 
 struct Case {
   const char* shape;
@@ -191,13 +42,6 @@ class TreePassOn : public ::testing::TestWithParam<Case> {};
 TEST_P(TreePassOn, AveragesExactlyAndAlikeEverywhere) {
   Forest forest(make_tree(GetParam().shape, GetParam().size), 1000, 64);
   const auto expected = forest.mean_of_the_living();
-  std::vector<double> distances;
-  for (const auto& worker : forest.workers) {
-    double sum = 0;
-    std::size_t k = 0;
-    worker->each([&](float x, float d, float) { sum += std::pow(double{x} + double{d} - expected[k++], 2); });
-    distances.push_back(sum);
-  }
   const auto passes = forest.passes(TreeOperation::kAverage, 1);
   ASSERT_TRUE(forest.run(passes));
   const auto result = positions(*forest.workers[0]);
@@ -206,7 +50,49 @@ TEST_P(TreePassOn, AveragesExactlyAndAlikeEverywhere) {
     ASSERT_TRUE(passes[i]->complete()) << passes[i]->error();
     EXPECT_EQ(passes[i]->members(), GetParam().size);
     EXPECT_EQ(positions(*forest.workers[i]), result) << "to the bit";
-    EXPECT_NEAR(passes[i]->squared_distance(), distances[i], 1e-4 * distances[i] + 1e-6);
+    EXPECT_TRUE(passes[i]->counted().empty()) << "a step pays for nothing that only the end needs";
+    EXPECT_EQ(passes[i]->squared_distance(), 0.0);
+  }
+}
+
+/// The final consensus distance is about the positions x + d and their own mean. The result, the mean of x +
+/// d + ½z, is another point as soon as the mean of z is not 0, and by far another one here.
+TEST_P(TreePassOn, MeasuresEveryonesDistanceToTheMeanOfThePositions) {
+  for (const bool momentum : {true, false}) {
+    SCOPED_TRACE(momentum ? "with momentum" : "without");
+    Forest forest(make_tree(GetParam().shape, GetParam().size), 1000, 64, momentum);
+    for (const auto& worker : forest.workers) {
+      for (std::size_t k = 0; momentum && k < worker->replica->block_count(); ++k) {
+        const Block& block = worker->replica->block(k);
+        for (std::size_t i = 0; i < block.count; ++i)
+          block.z[i] += 3.0F;
+      }
+    }
+    const auto result = forest.mean_of_the_living();
+    const auto mean = forest.mean_position();
+    std::vector<double> distances;
+    double of_the_run = 0.0;
+    for (const auto& worker : forest.workers) {
+      double sum = 0;
+      std::size_t k = 0;
+      worker->each([&](float x, float d, float) { sum += std::pow(double{x} + double{d} - mean[k++], 2); });
+      distances.push_back(sum);
+      of_the_run += sum / GetParam().size;
+    }
+    const auto passes = forest.passes(TreeOperation::kFinalAverage, 1);
+    ASSERT_TRUE(forest.run(passes));
+    double measured = 0.0;
+    std::vector<int> everyone(forest.size());
+    std::iota(everyone.begin(), everyone.end(), 0);
+    for (std::size_t i = 0; i < forest.size(); ++i) {
+      ASSERT_TRUE(passes[i]->complete()) << passes[i]->error();
+      EXPECT_EQ(passes[i]->counted(), everyone);
+      EXPECT_NEAR(passes[i]->squared_distance(), distances[i], 1e-5 * distances[i] + 1e-6);
+      measured += passes[i]->squared_distance() / GetParam().size;
+      expect_near(positions(*forest.workers[i]), result);
+      EXPECT_EQ(positions(*forest.workers[i]), positions(*forest.workers[0]));
+    }
+    EXPECT_NEAR(measured, of_the_run, 1e-5 * of_the_run + 1e-6);
   }
 }
 
@@ -259,24 +145,63 @@ TEST_P(TreePassOn, LeavesTheConnectionsInStepForTheNext) {
 
 TEST_P(TreePassOn, PassesAnEarlierResultOnWhoeverHasIt) {
   for (int who = 0; who < GetParam().size; ++who) {
+    SCOPED_TRACE("from worker " + std::to_string(who));
     Forest forest(make_tree(GetParam().shape, GetParam().size), 200, 16);
     std::set<std::size_t> have{static_cast<std::size_t>(who)};
     // The same result may be with several.
     if (who + 2 < GetParam().size) have.insert(static_cast<std::size_t>(who + 2));
     for (const std::size_t i : have) {
-      Worker& worker = *forest.workers[i];
-      test::clear_corrections(*worker.replica);
-      for (auto& buffer : worker.parameters) {
+      for (auto& buffer : forest.workers[i]->parameters) {
         for (std::size_t k = 0; k < buffer.size(); ++k)
           buffer[k] = 0.1F * static_cast<float>(k);
       }
+      test::clear_corrections(*forest.workers[i]->replica);
+      forest.average_alone(i);
     }
     const auto result = positions(*forest.workers[static_cast<std::size_t>(who)]);
-    const auto passes = forest.passes(TreeOperation::kAverage, 4, have);
+    const auto passes = forest.passes(TreeOperation::kFinalAverage, 4, have);
     ASSERT_TRUE(forest.run(passes));
     for (std::size_t i = 0; i < forest.size(); ++i) {
       ASSERT_TRUE(passes[i]->complete()) << passes[i]->error();
-      ASSERT_EQ(positions(*forest.workers[i]), result) << "worker " << i << ", from worker " << who;
+      ASSERT_EQ(positions(*forest.workers[i]), result) << "worker " << i;
+      EXPECT_EQ(passes[i]->members(), 1);
+      ASSERT_EQ(passes[i]->counted().size(), 1U);
+      EXPECT_TRUE(have.contains(static_cast<std::size_t>(passes[i]->counted()[0])))
+          << "the list is the result's";
+      EXPECT_EQ(passes[i]->squared_distance() > 0, !have.contains(i));
+    }
+  }
+}
+
+/// With a synchronous algorithm the holder of a result may have moved on from it: it gives away what it kept,
+/// and keeps what it has.
+TEST_P(TreePassOn, PassesTheKeptResultOnWithoutTouchingItsOwnParameters) {
+  for (std::size_t who = 0; who < static_cast<std::size_t>(GetParam().size); ++who) {
+    SCOPED_TRACE("from worker " + std::to_string(who));
+    Forest forest(make_tree(GetParam().shape, GetParam().size), 200, 16, false);
+    {
+      TreePlan plan;
+      TreePass alone(*forest.workers[who]->replica, {}, plan, test::seconds());
+      ASSERT_TRUE(alone.advance(test::seconds()));
+    }
+    const auto result = positions(*forest.workers[who]);
+    for (auto& buffer : forest.workers[who]->parameters)
+      buffer[0] += 1.0F;
+    // A broken attempt in between writes over nothing that is kept.
+    {
+      const auto broken = forest.pass(who, TreeOperation::kAverage, 2);
+      if (GetParam().size > 1) {
+        broken->advance(test::seconds());
+      }
+    }
+    forest.close(who);
+    forest.link();
+    const auto moved_on = positions(*forest.workers[who]);
+    const auto passes = forest.passes(TreeOperation::kAverage, 1, {who});
+    ASSERT_TRUE(forest.run(passes));
+    for (std::size_t i = 0; i < forest.size(); ++i) {
+      ASSERT_TRUE(passes[i]->complete()) << passes[i]->error();
+      ASSERT_EQ(positions(*forest.workers[i]), i == who ? moved_on : result) << "worker " << i;
     }
   }
 }
@@ -326,7 +251,7 @@ TEST(TreePass, SurvivesADeathInTheMiddle) {
         SCOPED_TRACE(std::string(shape) + ", worker " + std::to_string(victim) + " dies after " +
                      std::to_string(turns) + " turns");
         Forest forest(make_tree(shape, 7), 600, 32);
-        const auto passes = forest.passes(TreeOperation::kAverage, 1);
+        const auto passes = forest.passes(TreeOperation::kFinalAverage, 1);
         std::vector<std::vector<Snapshot>> before;
         for (const auto& worker : forest.workers)
           before.push_back(test::snapshots(*worker->replica));
@@ -348,7 +273,11 @@ TEST(TreePass, SurvivesADeathInTheMiddle) {
         }
         const auto among_the_living = forest.mean_of_the_living();
         forest.link();
-        const auto again = forest.passes(TreeOperation::kAverage, 2, have);
+        const auto again = forest.passes(TreeOperation::kFinalAverage, 2, have);
+        std::vector<int> counted;
+        for (std::size_t i = 0; i < forest.size(); ++i) {
+          if (!have.empty() || forest.alive(i)) counted.push_back(static_cast<int>(i));
+        }
         ASSERT_TRUE(forest.run(again));
         const auto result = positions(*forest.workers[victim == 0 ? 1 : 0]);
         if (have.empty()) {
@@ -360,6 +289,7 @@ TEST(TreePass, SurvivesADeathInTheMiddle) {
           if (!forest.alive(i)) continue;
           ASSERT_TRUE(again[i]->complete()) << again[i]->error();
           EXPECT_EQ(again[i]->members(), have.empty() ? 6 : 7);
+          EXPECT_EQ(again[i]->counted(), counted);
           EXPECT_EQ(positions(*forest.workers[i]), result);
         }
       }
@@ -436,8 +366,12 @@ TEST(TreePass, AveragesStatisticsButDoesNotCountThemInTheDistance) {
                             {weights[i].data(), 20, DType::kFloat32, "w", ""}},
         true, 64));
   }
-  TreePass one(*replicas[0], forest.links(0), TreeOperation::kAverage, 1, false, kTimeout, test::seconds());
-  TreePass other(*replicas[1], forest.links(1), TreeOperation::kAverage, 1, false, kTimeout, test::seconds());
+  TreePlan plan;
+  plan.operation = TreeOperation::kFinalAverage;
+  plan.world_size = 2;
+  TreePass one(*replicas[0], forest.links(0), plan, test::seconds());
+  plan.rank = 1;
+  TreePass other(*replicas[1], forest.links(1), plan, test::seconds());
   EXPECT_TRUE(test::drive({forest.workers[0]->context.get(), forest.workers[1]->context.get()}, [&] {
     const bool first = one.advance(test::seconds());
     return other.advance(test::seconds()) && first;

@@ -65,7 +65,7 @@ class Join : public testing::TestWithParam<const char*> {
       EXPECT_EQ(outcome.roster.entries, outcomes[0].roster.entries);
       const Entry& entry = outcome.roster.entries.at(i);
       EXPECT_EQ(entry.incarnation, joiners[i].entry.incarnation);
-      EXPECT_EQ(entry.transport_address, joiners[i].entry.transport_address);
+      EXPECT_EQ(entry.transports, joiners[i].entry.transports);
       EXPECT_THAT(entry.control_address, HasSubstr("tcp://127.0.0.1:"));
     }
   }
@@ -229,7 +229,7 @@ TEST(JoinSeed, WhoComesWhenTheRunHasBegunIsAnsweredByTheLoop) {
   Entry zero = test_entry(0, 2), one = test_entry(1, 2);
   zero.control_address = seed.address();
   const std::string rendezvous = "seed://" + seed.address().substr(std::string("tcp://").size());
-  const Roster roster{"run", {zero, one}};
+  const Roster roster{"run", {zero, one}, {}};
 
   const auto serve_one = [&] {
     control::Channel::Received received;

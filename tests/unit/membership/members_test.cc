@@ -30,11 +30,14 @@ States random_states(std::mt19937_64& random, int members) {
   States states = Members(roster(members), 0, kGoneAfter).states();
   for (MemberState& state : states) {
     if (random() % 8 == 0) state.incarnation.low = 100;
-    state.phase = static_cast<Phase>(random() % 5);
+    state.phase = static_cast<Phase>(random() % 6);
+    state.beats = random() % 4;
     state.steps = random() % 4;
     state.samples = random() % 4;
     state.meetings = random() % 4;
     state.attempt = random() % 3;
+    state.passes = random() % 3;
+    state.result = random() % 3;
     state.squared_distance = static_cast<double>(random() % 3);
   }
   return states;
@@ -58,10 +61,13 @@ TEST(MergingStates, IsCommutativeAssociativeIdempotentAndMonotone) {
     const States more = merged(once, b);
     for (std::size_t k = 0; k < more.size(); ++k) {
       EXPECT_GE(more[k].phase, once[k].phase);
+      EXPECT_GE(more[k].beats, once[k].beats);
       EXPECT_GE(more[k].steps, once[k].steps);
       EXPECT_GE(more[k].samples, once[k].samples);
       EXPECT_GE(more[k].meetings, once[k].meetings);
       EXPECT_GE(more[k].attempt, once[k].attempt);
+      EXPECT_GE(more[k].passes, once[k].passes);
+      EXPECT_GE(more[k].result, once[k].result);
       EXPECT_GE(more[k].squared_distance, once[k].squared_distance);
       EXPECT_EQ(more[k].incarnation, once[k].incarnation);
     }
@@ -100,6 +106,54 @@ TEST(Members, NewsTravelsThroughOthers) {
   c.mine().samples = 80;
   EXPECT_FALSE(a.merge(0.0, 2, c.states()));  // news, but no change of phase
   EXPECT_EQ(a.total_samples(), 80u);
+}
+
+TEST(Members, NewsByAnyPathIsASignOfLife) {
+  Members a(roster(3), 0, kGoneAfter), c(roster(3), 2, kGoneAfter);
+  // Nothing comes from 1 to 0 directly, but 2 hears it and passes it on.
+  States told = c.states();
+  for (int second = 0; second <= 20; ++second) {
+    told[1].beats = static_cast<std::uint64_t>(second) + 1;
+    a.merge(second, 2, told);
+    EXPECT_TRUE(a.check(second, {1, 2}).empty()) << second;
+  }
+  // What 2 repeats is no news: 1 is dead, and gone as soon as if 0 had heard it itself.
+  for (int second = 21; second <= 24; ++second) {
+    a.merge(second, 2, told);
+    EXPECT_TRUE(a.check(second, {1, 2}).empty()) << second;
+  }
+  a.merge(25.0, 2, told);
+  EXPECT_EQ(a.check(25.1, {1, 2}), std::vector<int>{1});
+}
+
+TEST(Members, BeatsOfAnotherIncarnationAreNoSignOfLife) {
+  Members a(roster(3), 0, kGoneAfter), c(roster(3), 2, kGoneAfter);
+  States told = c.states();
+  told[1].incarnation.low = 12345;
+  for (int second = 0; second <= 5; ++second) {
+    told[1].beats = static_cast<std::uint64_t>(second) + 1;
+    a.merge(second, 2, told);
+    const auto gone = a.check(second, {1, 2});
+    EXPECT_EQ(gone, second < 5 ? std::vector<int>{} : std::vector<int>{1});
+  }
+}
+
+TEST(Members, WhoIsTakenToHaveLeftLearnsIt) {
+  Members a(roster(2), 0, kGoneAfter), b(roster(2), 1, kGoneAfter);
+  a.mine().phase = Phase::kAveraged;
+  States told = b.states();
+  told[0].phase = Phase::kLeft;
+  a.merge(1.0, 1, told);
+  EXPECT_TRUE(a.declared_gone());
+}
+
+TEST(Members, WhoReallyLeftIsNotToldOtherwise) {
+  Members a(roster(2), 0, kGoneAfter), b(roster(2), 1, kGoneAfter);
+  a.mine().phase = Phase::kLeft;
+  States told = b.states();
+  told[0].phase = Phase::kLeft;
+  a.merge(1.0, 1, told);
+  EXPECT_FALSE(a.declared_gone());
 }
 
 TEST(Members, AnotherIncarnationIsNotBelieved) {

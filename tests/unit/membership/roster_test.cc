@@ -23,7 +23,7 @@ Entry entry(int rank) {
   entry.host = "node-" + std::to_string(rank);
   entry.pid = 1000 + rank;
   entry.control_address = "tcp://127.0.0.1:" + std::to_string(40000 + rank);
-  entry.transport = "libfabric";
+  entry.transports = {{"libfabric", "address"}};
   entry.schema_hash = 77;
   entry.schema = "weight float32 10x20\nbias float32 10\nscale float32 1";
   entry.options = "algorithm=a2cid2, graph=ring, rate=1";
@@ -65,7 +65,9 @@ TEST(Compatible, EveryRefusalNamesBothSides) {
       [](Entry& other) { other.rank = 1; },
       [](Entry& other) { other.rank = 7; },
       [](Entry& other) { other.schema_hash = 78; },
-      [](Entry& other) { other.transport = "nccl"; },
+      [](Entry& other) {
+        other.transports = {{"nccl", "address"}};
+      },
       [](Entry& other) { other.options = "algorithm=adpsgd"; },
   };
   for (const auto& change : changes) {
@@ -101,8 +103,51 @@ TEST(Compatible, TheFirstDifferingTensorIsNamed) {
 TEST(Compatible, TheFirstDifferingOptionIsNamed) {
   EXPECT_THAT(refusal([](Entry& other) { other.options = "algorithm=a2cid2, graph=star, rate=1"; }),
               HasSubstr("\"graph=ring\" against \"graph=star\""));
-  EXPECT_THAT(refusal([](Entry& other) { other.transport = "nccl"; }),
+  EXPECT_THAT(refusal([](Entry& other) {
+                other.transports = {{"nccl", "address"}};
+              }),
               HasSubstr("\"libfabric\", the other \"nccl\""));
+}
+
+TEST(Compatible, OneTransportInCommonWillDo) {
+  Entry first = entry(0), second = entry(3);
+  first.transports = {{"nccl", "a"}, {"libfabric", "b"}};
+  EXPECT_NO_THROW(require_compatible(first, second));
+}
+
+std::vector<Entry> with_transports(const std::vector<std::vector<std::string>>& names) {
+  std::vector<Entry> entries;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    entries.push_back(entry(static_cast<int>(i)));
+    entries.back().transports.clear();
+    for (const std::string& name : names[i])
+      entries.back().transports.push_back({name, name + std::to_string(i)});
+  }
+  return entries;
+}
+
+TEST(ChooseTransport, TakesTheFirstOfRankZerosThatAllHave) {
+  EXPECT_EQ(choose_transport(with_transports({{"nccl", "libfabric", "unix"}, {"unix", "libfabric"}})),
+            "libfabric");
+  EXPECT_EQ(choose_transport(with_transports({{"unix"}, {"libfabric", "unix"}})), "unix");
+}
+
+TEST(ChooseTransport, SaysWhoHasWhatWhenAllHaveNoneInCommon) {
+  // Any two share one.
+  try {
+    choose_transport(with_transports({{"a", "b"}, {"b", "c"}, {"c", "a"}}));
+    FAIL();
+  } catch (const MembershipError& error) {
+    EXPECT_THAT(error.what(), AllOf(HasSubstr("rank 1"), HasSubstr("\"b\" or \"c\"")));
+  }
+}
+
+TEST(Roster, KnowsWhereEachIsReachedOverTheTransportInUse) {
+  Roster roster;
+  roster.entries = with_transports({{"libfabric", "unix"}, {"unix", "libfabric"}});
+  roster.transport = "unix";
+  EXPECT_EQ(roster.transport_address(0), "unix0");
+  EXPECT_EQ(roster.transport_address(1), "unix1");
 }
 
 }  // namespace

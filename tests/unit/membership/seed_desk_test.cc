@@ -167,7 +167,7 @@ TEST(SeedDesk, TimingOutTellsWhoWaits) {
 }
 
 TEST(CompleteFrom, ARosterThatCannotBeIsRefused) {
-  Roster roster{"run", {test_entry(0, 3), test_entry(1, 3), test_entry(2, 3)}};
+  Roster roster{"run", {test_entry(0, 3), test_entry(1, 3), test_entry(2, 3)}, {}};
   const Entry mine = roster.entries[1];
   const Joined good = joined_message(roster);
   EXPECT_EQ(complete_from(good, mine).entries, roster.entries);

@@ -229,16 +229,78 @@ TEST_F(ContextTest, SettingsThatTheTransportDoesNotKnowAreRefusedByName) {
   }
 }
 
-TEST(ParseChoice, SplitsNameAndProvider) {
-  EXPECT_EQ(parse_choice("libfabric").name, "libfabric");
-  EXPECT_TRUE(parse_choice("libfabric").settings.empty());
-  const TransportChoice choice = parse_choice("libfabric:tcp;ofi_rxm");
-  EXPECT_EQ(choice.name, "libfabric");
-  EXPECT_EQ(choice.settings, (Settings{{"provider", "tcp;ofi_rxm"}}));
-  EXPECT_EQ(parse_choice("/opt/a:b/plugin.so").name, "/opt/a:b/plugin.so");
-  EXPECT_THROW(parse_choice(""), ConfigurationError);
-  EXPECT_THROW(parse_choice(":tcp"), ConfigurationError);
-  EXPECT_THROW(parse_choice("libfabric:"), ConfigurationError);
+/// The in-process transport, which needs no registration, in the guise of one that does.
+struct Pinning {
+  static inline int registered = 0;
+  static inline int unregistered = 0;
+  static inline int with_registration = 0;  ///< posts
+  static inline bool refuse = false;
+  static inline duet_transport inner{};
+
+  static duet_status pin(duet_context*, const duet_memory* memory, void** registration, duet_error* error) {
+    if (refuse) {
+      error->status = DUET_NOT_SUPPORTED;
+      return DUET_NOT_SUPPORTED;
+    }
+    ++registered;
+    *registration = memory->data;
+    return DUET_OK;
+  }
+  static void unpin(duet_context*, void*) { ++unregistered; }
+  static duet_status send(duet_connection* connection, const duet_memory* memory, std::uint64_t operation,
+                          std::uint64_t deadline_ns, duet_error* error) {
+    with_registration += memory->registration != nullptr ? 1 : 0;
+    return inner.post_send(connection, memory, operation, deadline_ns, error);
+  }
+  static std::shared_ptr<const Transport> transport() {
+    static duet_transport table;
+    inner = load_transport("inproc", {})->table();
+    table = inner;
+    table.register_memory = pin;
+    table.unregister_memory = unpin;
+    table.post_send = send;
+    registered = unregistered = with_registration = 0;
+    refuse = false;
+    return std::make_shared<Transport>(&table, "here");
+  }
+};
+
+TEST_F(ContextTest, PostsCarryTheRegistrationOfTheMemoryTheyLieIn) {
+  a_ = std::make_unique<Context>(Pinning::transport(), Settings{});
+  join();
+  std::vector<char> arena(1000);
+  std::vector<char> outside(1000);
+  auto registration = a_->register_memory(arena.data(), arena.size());
+  ASSERT_NE(registration, nullptr);
+  EXPECT_EQ(Pinning::registered, 1);
+  EXPECT_EQ(a_->register_memory(arena.data(), 10), nullptr) << "it is registered";
+  const auto carries = [&](const char* data, std::uint64_t bytes) {
+    const int before = Pinning::with_registration;
+    EXPECT_TRUE(a_to_b_->send(data, bytes, 0, {}));
+    return Pinning::with_registration > before;
+  };
+  EXPECT_TRUE(carries(arena.data(), arena.size()));
+  EXPECT_TRUE(carries(arena.data() + 999, 1));
+  EXPECT_FALSE(carries(arena.data() + 999, 2));
+  EXPECT_FALSE(carries(outside.data(), 10));
+  registration.reset();
+  EXPECT_EQ(Pinning::unregistered, 1);
+  EXPECT_FALSE(carries(arena.data(), 1));
+  // The transport's end is the end of all registrations; a handle that outlives it does nothing.
+  registration = a_->register_memory(arena.data(), arena.size());
+  a_.reset();
+  registration.reset();
+  EXPECT_EQ(Pinning::unregistered, 1);
+}
+
+TEST_F(ContextTest, MemoryThatCannotBeRegisteredIsUsedAsItIs) {
+  std::vector<char> arena(1000);
+  EXPECT_EQ(a_->register_memory(arena.data(), arena.size()), nullptr) << "inproc has no use for it";
+  a_ = std::make_unique<Context>(Pinning::transport(), Settings{});
+  join();
+  Pinning::refuse = true;
+  EXPECT_EQ(a_->register_memory(arena.data(), arena.size()), nullptr);
+  EXPECT_TRUE(a_to_b_->send(arena.data(), 1, 0, {}));
 }
 
 TEST(Services, CountersAddUpByNameAcrossThreads) {

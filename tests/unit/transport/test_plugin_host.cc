@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -182,7 +183,8 @@ INSTANTIATE_TEST_SUITE_P(
                       Broken{"declines", "declined: wrong moon phase"},
                       Broken{"declines_silently", "it gave no reason"},
                       Broken{"endless_reason", "declined: xxx"}, Broken{"misnamed", "calls itself \"giant\""},
-                      Broken{"unresolved", "no_library_has_this_function"}),
+                      Broken{"unresolved", "no_library_has_this_function"},
+                      Broken{"throws_in_entry", "threw an exception in its entry point: nobody caught me"}),
     [](const auto& tested) { return tested.param.variant; });
 
 TEST_F(PluginHostTest, AFileThatIsNoSharedObjectIsTurnedDown) {
@@ -222,8 +224,36 @@ TEST_F(PluginHostTest, AContextSaysWhyItCannotBeOpened) {
     return "opened";
   };
   EXPECT_THAT(failure_to_open("not_viable"), AllOf(HasSubstr("tiny"), HasSubstr("no such hardware")));
+  EXPECT_THAT(
+      failure_to_open("throws_in_probe"),
+      AllOf(HasSubstr("tiny"), HasSubstr("threw an exception while it was probed: nobody caught me")));
   EXPECT_THAT(failure_to_open("no_address"),
               AllOf(HasSubstr("tiny"), HasSubstr("no address"), HasSubstr("broken")));
+}
+
+using PluginHostDeathTest = PluginHostTest;
+
+TEST_F(PluginHostDeathTest, ACrashingProbeIsExplainedBeforeTheProcessEnds) {
+  const std::string where = with("crashes_in_probe");
+  // The signal still ends the process as it would have.
+  EXPECT_EXIT(Context(load_transport("tiny", {where}), {}), ::testing::KilledBySignal(SIGABRT),
+              "transport plugin .*libduet_transport_tiny.so crashed while it was probed");
+}
+
+TEST_F(PluginHostDeathTest, AnEmbeddersOwnHandlerStillHasTheLastWord) {
+  const std::string where = with("crashes_in_probe");
+  const auto crash = [&] {
+    std::signal(SIGABRT, [](int) { ::_exit(77); });
+    Context context(load_transport("tiny", {where}), {});
+  };
+  EXPECT_EXIT(crash(), ::testing::ExitedWithCode(77), "crashed while it was probed");
+}
+
+TEST_F(PluginHostTest, ACallIntoAPluginLeavesSignalHandlersAsTheyWere) {
+  const auto handler = [](int) {};
+  std::signal(SIGSEGV, handler);
+  Context context(load_transport("tiny", {with("good")}), {});
+  EXPECT_EQ(std::signal(SIGSEGV, SIG_DFL), static_cast<sighandler_t>(handler));
 }
 
 TEST_F(PluginHostTest, ABrokenContextThrowsFromPollWithTheCause) {

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <thread>
+#include <vector>
 
 #include "worker_run.h"
 
@@ -64,6 +65,53 @@ TEST(WorkerLoss, CorruptBlocksAreRefusedAndCounted) {
   for (const auto& error : errors)
     EXPECT_EQ(error, "");
   EXPECT_GT(rejected, 0U);
+}
+
+/// All-reduce with real threads: connections break in the middle of averages, and one worker leaves. Whoever
+/// has made a step has the same parameters after it, to the bit.
+TEST(WorkerLoss, AllReduceKeepsEveryoneEqualThroughBrokenConnectionsAndALeaver) {
+  constexpr int kWorkers = 4;
+  constexpr std::uint64_t kSteps = 30, kLeavesAfter = 12;
+  Options options = threads_options();
+  options.algorithm = "allreduce";
+  options.faults = "disconnect=0.001,seed=11";
+  options.keep_start = true;  // the start's broadcast has no second try
+  options.block_bytes = 400;
+  // A broken connection is tried again when a death would have been noticed.
+  options.gone_after = 5.0;
+  options.heartbeat_interval = 0.2;
+  std::vector<std::vector<std::vector<float>>> after(kWorkers);
+  std::atomic<int> stepping{kWorkers - 1};
+  const auto errors = run_workers(kWorkers, options, [&](const Options& mine) {
+    std::vector<float> x(1000, 1.0F);
+    Worker worker(mine, {Buffer{x.data(), x.size()}});
+    auto& steps = after[static_cast<std::size_t>(mine.rank)];
+    const auto goal = mine.rank == 2 ? kLeavesAfter : kSteps;
+    while (worker.statistics().steps < goal) {
+      worker.step([&] {
+        for (std::size_t i = 0; i < x.size(); ++i)
+          x[i] += 0.1F * static_cast<float>(mine.rank) + 1e-3F * static_cast<float>(i);
+      });
+      steps.push_back(x);
+    }
+    if (mine.rank == 2) return;
+    // Nobody closes under those who still make the last step.
+    --stepping;
+    while (stepping > 0)
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  });
+  for (const auto& error : errors)
+    EXPECT_EQ(error, "");
+  for (const int rank : {0, 1, 3}) {
+    const auto& mine = after[static_cast<std::size_t>(rank)];
+    ASSERT_EQ(mine.size(), kSteps);
+    for (std::size_t step = 0; step < kSteps; ++step)
+      ASSERT_EQ(mine[step], after[0][step]) << "rank " << rank << " after step " << step + 1;
+  }
+  // What the leaver took along after its last step may be lost to the others; everything before is theirs
+  // too.
+  for (std::size_t step = 0; step + 1 < kLeavesAfter; ++step)
+    ASSERT_EQ(after[2][step], after[0][step]) << "after step " << step + 1;
 }
 
 }  // namespace

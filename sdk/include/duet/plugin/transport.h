@@ -3,7 +3,8 @@
  * A transport moves the blocks of a meeting between two workers. It is a shared object that exports one
  * symbol, duet_transport_plugin(), and is loaded at run time. Nothing but fixed-width integers, plain
  * structs, opaque handles and explicit lengths crosses this boundary: no exceptions, no C++ types, no
- * ownership by convention.
+ * ownership by convention. docs/transport-abi.md is the specification, sentence by sentence, and
+ * duet-plugin-check holds a plugin to it; samples/transport is a complete plugin.
  *
  * Model
  *   - A *context* is one worker's endpoint. A process may open many. The host calls a context from one thread
@@ -30,10 +31,14 @@
  *   - Errors: every function returns a duet_status. When it is not DUET_OK, *error (where there is one) holds
  * a category and a text that names what the plugin knows: peer address, provider, operating system error. The
  *     host adds local rank, peer rank, transport and epoch.
+ *   - Pointers: results (error, context, connection, count, bytes, …) are never null. What a call is given is
+ * valid during the call, and copied by who needs it for longer; the memory of an operation is lent, as said.
  *
- * Versions: same major = compatible. New slots are added at the tails of the tables in minor versions. A slot
- * counts only if it lies within the table's struct_size and is not null. A plugin must check
- * services->struct_size before it uses a service, and the host does the same for the plugin's table.
+ * Versions: same major = compatible. Minor versions add optional slots at the tails of the two tables and
+ * fields at the tails of the structs that begin with struct_size; nothing else ever changes within a major
+ * version. A slot counts only if it lies within its struct_size and is not null. A plugin must check
+ * services->struct_size before it uses a service, and the host does the same for the plugin's table. Across
+ * majors, only the four heads of the tables keep their meaning: each side turns the other down.
  */
 #ifndef DUET_PLUGIN_TRANSPORT_H_
 #define DUET_PLUGIN_TRANSPORT_H_
@@ -115,7 +120,7 @@ typedef struct duet_probe_result {
   uint32_t struct_size; /* set by the host */
   int32_t viable;       /* 1: open_context() is expected to work here */
   uint64_t capabilities;
-  uint64_t largest_message; /* bytes; 0: unlimited */
+  uint64_t largest_message; /* bytes; 0: unlimited. A longer one is refused with DUET_MISUSE */
   char reason[240];         /* for a human: why not viable, or what would be used ("tcp over eth0") */
 } duet_probe_result;
 
@@ -239,7 +244,8 @@ typedef struct duet_transport {
 
 /* The one exported symbol. Called once per process (and, where two copies of the host are loaded, once by
  * each), before any other call. Returns the plugin's table (static, valid until the process ends), or null
- * after writing a reason of at most reason_bytes - 1 characters. */
+ * after writing a reason of at most reason_bytes - 1 characters and a zero: to a host of another major
+ * version, for one. */
 typedef const duet_transport* (*duet_transport_plugin_function)(const duet_services* services, char* reason,
                                                                 uint64_t reason_bytes);
 #define DUET_TRANSPORT_PLUGIN_SYMBOL "duet_transport_plugin"

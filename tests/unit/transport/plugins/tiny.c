@@ -1,6 +1,7 @@
 /* The smallest plugin that loads, in plain C, and every way in which one can be wrong: built once per
  * VARIANT. */
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "duet/plugin/transport.h"
@@ -22,10 +23,23 @@
 #define NO_ADDRESS 14
 #define BREAKS 15
 #define ENDLESS_REASON 16
+#define THROWS_IN_ENTRY 17
+#define THROWS_IN_PROBE 18
+#define CRASHES_IN_PROBE 19
+#define TOO_OLD 20
+
+/* throws.cc: a C++ exception, which must not leave a plugin. */
+#if VARIANT == THROWS_IN_ENTRY || VARIANT == THROWS_IN_PROBE
+extern void throw_an_exception(void);
+#else
+#define throw_an_exception() ((void)0)
+#endif
 
 static duet_status probe(const duet_setting* settings, uint32_t count, duet_probe_result* result) {
   (void)settings;
   (void)count;
+  if (VARIANT == CRASHES_IN_PROBE) abort();
+  if (VARIANT == THROWS_IN_PROBE) throw_an_exception();
   result->viable = VARIANT != NOT_VIABLE;
   result->capabilities = DUET_CAPABILITY_HOST_MEMORY | DUET_CAPABILITY_EXPERIMENTAL;
   strcpy(result->reason, VARIANT == NOT_VIABLE ? "no such hardware" : "nothing at all");
@@ -121,6 +135,7 @@ DUET_PLUGIN_EXPORT const duet_transport* ENTRY(const duet_services* services, ch
   duet_transport* const known = &table.known;
   services->count("tiny_entries", 1);
   services->log(DUET_LOG_DEBUG, "a tiny plugin was loaded");
+  if (VARIANT == THROWS_IN_ENTRY) throw_an_exception();
   if (VARIANT == DECLINES && reason_bytes > 16) strcpy(reason, "wrong moon phase");
   if (VARIANT == ENDLESS_REASON) memset(reason, 'x', reason_bytes);
   if (VARIANT == DECLINES || VARIANT == DECLINES_SILENTLY || VARIANT == ENDLESS_REASON) return NULL;
@@ -130,6 +145,10 @@ DUET_PLUGIN_EXPORT const duet_transport* ENTRY(const duet_services* services, ch
   known->struct_size = sizeof(*known);
   known->abi_major = VARIANT == WRONG_MAJOR ? DUET_TRANSPORT_ABI_MAJOR + 1 : DUET_TRANSPORT_ABI_MAJOR;
   known->abi_minor = DUET_TRANSPORT_ABI_MINOR;
+  if (VARIANT == TOO_OLD) {
+    known->abi_major = 0;
+    known->abi_minor = 9;
+  }
   known->name = VARIANT == MISNAMED ? "giant" : "tiny";
   known->version = "0.7";
   known->probe = probe;

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <cuda.h>
+
+#include <cstdint>
+#include <mutex>
+
+/// What the fake NCCL sees of the fake CUDA driver.
+namespace fake {
+
+/// Work counts, nothing else: how much was submitted, and how much of it is done.
+struct Stream {
+  std::mutex mutex;
+  std::uint64_t submitted = 0;
+  std::uint64_t completed = 0;
+  bool failed = false;
+
+  void submit();
+  void complete();
+  void fail();
+};
+
+Stream& stream_of(CUstream handle);
+/// −1: no context is current in this thread.
+int current_device();
+/// Whether all of it is memory that cuMemAlloc() gave.
+bool is_device_memory(const void* data, std::uint64_t bytes);
+
+}  // namespace fake
