@@ -89,8 +89,9 @@ class TreePass::Impl : public std::enable_shared_from_this<TreePass::Impl> {
   const std::string& error() const { return error_; }
   int members() const { return static_cast<int>(members_); }
   const std::vector<int>& counted() const { return counted_; }
-  double squared_distance() const { return own_.squared_distance(); }
+  double squared_distance() const { return plan_.has_result ? 0.0 : own_.squared_distance(); }
   bool device_busy() const { return device_busy_; }
+  bool committing() const { return committing_; }
 
  private:
   using Kind = TreePiece::Kind;
@@ -473,6 +474,9 @@ int TreePass::members() const {
 }
 const std::vector<int>& TreePass::counted() const {
   return impl_->counted();
+}
+bool TreePass::committing() const {
+  return impl_->committing();
 }
 bool TreePass::device_busy() const {
   return impl_->device_busy();

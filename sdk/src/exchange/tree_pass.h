@@ -63,6 +63,9 @@ class TreePass {
   bool advance(double now);  ///< true: over
   /// The last advance() stopped because work on a device is not done: look again within microseconds.
   bool device_busy() const;
+  /// All blocks have been exchanged, and x is being replaced: who drops the pass now leaves a part of it
+  /// behind.
+  bool committing() const;
   bool complete() const;
   const std::string& error() const;  ///< why not; names the peer
   /// Averages, once complete: how many workers the result counts (with has_result somewhere: that earlier

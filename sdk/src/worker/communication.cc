@@ -248,7 +248,7 @@ bool Communication::turn(double now) {
   if (stage_before && !finisher_.active() && meetings_ != nullptr) meetings_->publish(now);
   gatherer_.advance(now);
   // The average of a step leaves everyone a position at any time; the other passes make an end of one.
-  ticks_.pause(!started_ ||
+  ticks_.pause(!started_ || runner_.committing() ||
                (runner_.state() == TreeRunner::State::kRunning && runner_.purpose() != TreePurpose::kStep));
   more |= ticks_.advance(now);
   return more;

@@ -273,6 +273,8 @@ TreeRunner::State TreeRunner::advance(double now) {
   // others hold.
   turn(now);
   if (state_ != State::kRunning) return state_;
+  // On devices x is replaced over several turns, and then is what it was for the others: all of it.
+  if (committing()) return state_;
   if (outdated()) {
     if (!request_.retry) {
       fail(fmt::format("the members changed under way (lost: {})",

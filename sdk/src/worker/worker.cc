@@ -44,16 +44,9 @@ Topology start_graph(const TopologyPolicy& policy, int workers) {
 /// enqueued (devices) or done (host); without it, because something was thrown, what is left is only logged.
 class TrainerInside {
  public:
-  /// inside: whether the trainer is in there already, from a call further up. Throws Error then: it would
-  /// wait for itself.
+  /// inside: says so to calls from further down.
   TrainerInside(exchange::Replica& replica, bool& inside, std::atomic<double>& waited)
       : replica_(replica), inside_(inside) {
-    if (inside_) {
-      throw Error(
-          "step(), edit() and sketch() may not be called from within the function that was handed to step() "
-          "or "
-          "edit(): call them one after the other");
-    }
     const auto before = std::chrono::steady_clock::now();
     replica_.enter_trainer();
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - before;
@@ -154,11 +147,22 @@ class Worker::Impl : public StepContext {
     if (vote > 0.0F) agreed_to_stop.store(true);
   }
 
-  TrainerInside enter() {
+  /// Before the gate: who is in there already, or is the communication thread, would wait for itself.
+  void check_caller() const {
     if (communication != nullptr && communication->is_this_thread()) {
       throw Error(
-          "step() and edit() are for the trainer's thread; the observer of meetings may not call them");
+          "step(), edit() and set_stream() are for the trainer's thread; the observer of meetings may not "
+          "call them");
     }
+    if (inside) {
+      throw Error(
+          "step(), edit(), sketch() and set_stream() may not be called from within the function that was "
+          "handed to step() or edit(): call them one after the other");
+    }
+  }
+
+  TrainerInside enter() {
+    check_caller();
     return {*replica, inside, shared.gate_seconds};
   }
 
@@ -250,6 +254,8 @@ FinishResult Worker::finish() {
     alone.lowest = true;
     return alone;
   }
+  // Handing over goes through the gate.
+  if (!impl.replica->parts().empty()) impl.check_caller();
   HandedOver handed(*impl.replica);
   FinishResult result = impl.communication->finish().get();
   handed.take_back();
@@ -286,8 +292,7 @@ std::vector<double> Worker::sketch() {
 }
 
 void Worker::set_stream(int device_index, void* stream) {
-  if (impl_->inside)
-    throw Error("set_stream() may not be called from within step() or edit(): call it before");
+  impl_->check_caller();
   impl_->replica->set_stream(device_index, stream);
 }
 
