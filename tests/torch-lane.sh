@@ -19,7 +19,7 @@ else
   [ -e build/torch-newest-tests/build.ninja ] || configure release -B build/torch-newest-tests -DDUET_TORCH=ON "-DDUET_TORCH_DIR=$torch_folder"
   say "building adapter, tests and duet-train against $torch_folder"
   cmake --build build/torch-newest-tests --target duet-train test_torch test_train readme_trainer duet-run \
-    duet_transport_libfabric >"$log_folder/build-torch.log" 2>&1 \
+    duet_transport_libfabric duet_installed >"$log_folder/build-torch.log" 2>&1 \
     || { tail -n 25 "$log_folder/build-torch.log" >&2; fail "the build against the newest torch failed"; }
   run_stage torch torch-newest-tests -L torch
 fi

@@ -1,4 +1,4 @@
-# Finds LibTorch and makes one imported target of it, duet_torch_library, without LibTorch's own CMake package: that one
+# Finds LibTorch and makes one imported target of it, duet::torch_library, without LibTorch's own CMake package: that one
 # demands CUDA where the wheel was built with it, fails on architectures that this CMake does not know, and finds the
 # system's LibTorch first where both are installed.
 #
@@ -6,12 +6,14 @@
 #   DUET_TORCH_DIR=auto   the wheel that `python3` would import
 #   DUET_TORCH_DIR=       the system's (Debian's libtorch-dev)
 #
-# Sets DuetTorch_FOUND, DuetTorch_VERSION and DuetTorch_REASON: what was found, or what is missing and what to do.
-# Asked for by DUET_TORCH_DIR and not usable is an error: the system's must not stand in for it silently.
+# Sets DuetTorch_FOUND, DuetTorch_VERSION, DuetTorch_REASON (what was found, or what is missing and what to do) and
+# DuetTorch_FOLDER (where DUET_TORCH_DIR led; empty for the system's). The system's never stands in for a DUET_TORCH_DIR
+# that is not usable.
 
 set(DuetTorch_FOUND OFF)
 set(DuetTorch_VERSION "")
 set(DuetTorch_REASON "")
+set(DuetTorch_FOLDER "")
 
 # The folder of the wheel that python3 would import, found without importing it: that takes seconds and wants a GPU's
 # libraries. The script's own folder is left out, or a folder named torch nearby would pass for the package.
@@ -95,6 +97,7 @@ function(_duet_torch_find)
       endif()
     endforeach()
     set(origin ${folder})
+    set(DuetTorch_FOLDER ${folder} PARENT_SCOPE)
   else()
     find_path(DUET_TORCH_SYSTEM_INCLUDE torch/torch.h PATH_SUFFIXES torch/csrc/api/include)
     find_library(DUET_TORCH_SYSTEM_LIBRARY torch)
@@ -127,8 +130,10 @@ function(_duet_torch_find)
     return()
   endif()
 
-  add_library(duet_torch_library INTERFACE IMPORTED GLOBAL)
-  set_target_properties(duet_torch_library PROPERTIES
+  if(NOT TARGET duet::torch_library)
+    add_library(duet::torch_library INTERFACE IMPORTED GLOBAL)
+  endif()
+  set_target_properties(duet::torch_library PROPERTIES
     INTERFACE_INCLUDE_DIRECTORIES "${includes}"
     INTERFACE_COMPILE_DEFINITIONS "_GLIBCXX_USE_CXX11_ABI=${abi}"
     # libtorch.so has no symbols of its own that we use, but it is what pulls in a CUDA half where there is one. The full
@@ -142,7 +147,3 @@ function(_duet_torch_find)
 endfunction()
 
 _duet_torch_find()
-
-if(NOT DuetTorch_FOUND AND DUET_TORCH_DIR)
-  message(FATAL_ERROR "${DuetTorch_REASON}")
-endif()

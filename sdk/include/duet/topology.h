@@ -120,6 +120,6 @@ DUET_API std::shared_ptr<const TopologyPolicy> named_policy(std::string_view des
                                                             double rate = 1.0);
 /// Of a graph by value: its edges among those present, with their rates; where they do not hang together any
 /// more, the lowest of each part is tied to the lowest of all by an edge of the graph's smallest rate.
-DUET_API std::shared_ptr<const TopologyPolicy> fixed_policy(Topology graph);
+DUET_API std::shared_ptr<const TopologyPolicy> fixed_policy(const Topology& graph);
 
 }  // namespace duet

@@ -42,7 +42,7 @@ Topology remainder(const Topology& graph, const std::vector<int>& members) {
 
 class FixedPolicy final : public TopologyPolicy {
  public:
-  explicit FixedPolicy(Topology graph) : graph_(std::move(graph)) {}
+  explicit FixedPolicy(const Topology& graph) : graph_(graph) {}
 
   Topology graph(const std::vector<int>& members) const override {
     if (static_cast<int>(members.size()) == graph_.workers()) return graph_;
@@ -59,8 +59,8 @@ class FixedPolicy final : public TopologyPolicy {
 
 class NamedPolicy final : public TopologyPolicy {
  public:
-  NamedPolicy(std::string description, Topology start, double rate)
-      : description_(std::move(description)), rate_(rate), whole_(start), start_(std::move(start)) {}
+  NamedPolicy(std::string description, const Topology& start, double rate)
+      : description_(std::move(description)), rate_(rate), whole_(start), start_(start) {}
 
   Topology graph(const std::vector<int>& members) const override {
     if (static_cast<int>(members.size()) == whole_.workers()) return whole_;
@@ -84,12 +84,12 @@ TopologyPolicy::~TopologyPolicy() = default;
 
 std::shared_ptr<const TopologyPolicy> named_policy(std::string_view description, int workers, double rate) {
   Topology start = Topology::make(description, workers, rate);
-  if (description.starts_with(kFile)) return fixed_policy(std::move(start));
-  return std::make_shared<const NamedPolicy>(std::string(description), std::move(start), rate);
+  if (description.starts_with(kFile)) return fixed_policy(start);
+  return std::make_shared<const NamedPolicy>(std::string(description), start, rate);
 }
 
-std::shared_ptr<const TopologyPolicy> fixed_policy(Topology graph) {
-  return std::make_shared<const FixedPolicy>(std::move(graph));
+std::shared_ptr<const TopologyPolicy> fixed_policy(const Topology& graph) {
+  return std::make_shared<const FixedPolicy>(graph);
 }
 
 }  // namespace duet

@@ -1,0 +1,29 @@
+"""The one change of layout that the plugin ABI allows within a major version: tables that carry their own size grow at the
+end. (abidiff's own has_data_member_inserted_at also lets pass what happens to members that are not at the end.)"""
+
+import xml.etree.ElementTree as xml
+
+TABLES = ("duet_services", "duet_probe_result", "duet_connect_request", "duet_transport")
+
+
+def tables(root):
+    return {element.get("name"): element for element in root.iter("class-decl")
+            if element.get("name") in TABLES and element.get("size-in-bits")}
+
+
+def cut_growth(baseline, present, target):
+    """Writes `present` to `target` with its tables cut to the members that the baseline's have."""
+    before = tables(xml.parse(baseline).getroot())
+    tree = xml.parse(present)
+    for name, table in tables(tree.getroot()).items():
+        if name not in before:
+            continue
+        members = table.findall("data-member")
+        added = members[len(before[name].findall("data-member")):]
+        size = int(before[name].get("size-in-bits"))
+        # What was put into a gap was not put at the end.
+        if added and all(int(member.get("layout-offset-in-bits")) >= size for member in added):
+            for member in added:
+                table.remove(member)
+            table.set("size-in-bits", str(size))
+    tree.write(target, encoding="utf-8")
