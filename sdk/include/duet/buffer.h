@@ -26,7 +26,7 @@ enum class BufferRole : std::uint8_t {
 /// Where a buffer's memory is.
 enum class DeviceKind : std::uint8_t {
   kHost,
-  kCuda,  ///< needs libduet_cuda.so beside libduet.so (docs/cuda.md)
+  kCuda,  ///< needs libduet_cuda.so (docs/cuda.md)
 };
 
 /// One flat run of parameters that the embedder owns, in host memory or on a device. It must outlive the
