@@ -38,8 +38,8 @@ class DUET_API Worker {
 
   /// Takes delivery of the pending correction (x += d, d = 0), then runs `update`, both behind the gate, and
   /// adds to the meeting budget. `samples`: how many this update is worth. Whatever `update` throws passes
-  /// through. Throws Error when called from within `update`. Of buffers on a device both are enqueued only, on
-  /// the trainer's stream.
+  /// through. Throws Error when called from within `update`. Of buffers on a device both are enqueued only,
+  /// on the trainer's stream.
   void step(const std::function<void()>& update, std::uint64_t samples = 1);
   /// Runs `change`, which writes the parameters outside of step() (loading a state, an average copied back).
   void edit(const std::function<void()>& change);

@@ -41,11 +41,10 @@ std::vector<std::string> places() {
   Dl_info info{};
   if (dladdr(reinterpret_cast<const void*>(&open), &info) != 0 && info.dli_fname != nullptr) {
     const fs::path directory = fs::canonical(info.dli_fname, ignored).parent_path();
-    found.push_back((directory / "duet" / kLibrary).string());
     found.push_back((directory / kLibrary).string());
   }
   const fs::path program = fs::read_symlink("/proc/self/exe", ignored).parent_path();
-  found.push_back((program / "../lib/duet" / kLibrary).lexically_normal().string());
+  found.push_back((program / "../lib" / kLibrary).lexically_normal().string());
   return found;
 }
 

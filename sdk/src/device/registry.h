@@ -9,8 +9,8 @@
 
 namespace duet::device {
 
-/// The device that a Buffer names. Loads the library that drives its kind on first use (libduet_cuda.so, in
-/// duet/ beside libduet.so or beside it, or where DUET_CUDA_LIBRARY says). Throws ConfigurationError with
+/// The device that a Buffer names. Loads the library that drives its kind on first use (libduet_cuda.so
+/// beside libduet.so, or where DUET_CUDA_LIBRARY says). Throws ConfigurationError with
 /// every place that was looked at, or with the driver's reason, or with the devices that there are.
 /// Thread-safe.
 std::shared_ptr<Device> open(DeviceKind kind, int index);

@@ -75,7 +75,8 @@ std::string BlockWork::begin_check(const Block& block, const BlockHeader& header
   if (on_device) {
     incoming.copy(peers.data.get(), theirs.memory.get(), kBlockHeaderBytes, device::Direction::kToHost);
   } else {
-    // Whoever read there before has done so: this block's snapshot, which has arrived, was behind it on passes().
+    // Whoever read there before has done so: this block's snapshot, which has arrived, was behind it on
+    // passes().
     incoming.copy(payload(theirs), payload(peers), header.payload_bytes, device::Direction::kToDevice);
   }
   incoming.clear(sum, sizeof *sum);
