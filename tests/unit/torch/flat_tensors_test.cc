@@ -241,7 +241,7 @@ TEST(FlatParameters, KeepEveryTypeInABufferOfItsOwn) {
   ASSERT_EQ(buffers.size(), 2u);
   EXPECT_NE(buffers[0].dtype, buffers[1].dtype);
   EXPECT_NE(buffers[0].name, buffers[1].name);
-  const Buffer& narrow = buffers[0].dtype == DType::kBFloat16 ? buffers[0] : buffers[1];
+  const Buffer& narrow = buffers[0].dtype == duet::DType::kBFloat16 ? buffers[0] : buffers[1];
   EXPECT_THAT(narrow.schema,
               AllOf(HasSubstr("head.weight"), HasSubstr("bfloat16"), testing::Not(HasSubstr("float32"))));
   auto* const elements = static_cast<c10::BFloat16*>(narrow.data);
