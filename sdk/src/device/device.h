@@ -13,6 +13,10 @@ namespace duet::device {
 
 using Bytes = std::shared_ptr<std::byte[]>;
 
+/// Keeps memory that a device has not let go of until the process ends: better never freed than written to by
+/// the device in somebody else's hands.
+void abandon(Bytes memory);
+
 class Stream;
 class Event;
 

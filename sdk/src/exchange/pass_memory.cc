@@ -49,11 +49,10 @@ PassMemory::~PassMemory() {
     for (Passage& passage : ways.passages) {
       if (passage.moved.wait(left)) continue;
       left = 0.0;
-      // The device may still write there: better never freed than in somebody else's hands.
       support::error("a device did not let go of a tree pass's memory, which is not freed");
       for (const device::Bytes* memory :
            {&passage.memory, &passage.position, &passage.goal, &results_, &ways.sum, &ways.copied_sum}) {
-        new device::Bytes(*memory);
+        device::abandon(*memory);
       }
     }
   }

@@ -53,10 +53,9 @@ Staging::~Staging() {
     for (DeviceSlot& half : slot->on_devices) {
       const double left = std::max(0.0, end - transport::now_ns() * 1e-9);
       if (half.moved.wait(left) && half.applied.wait(left)) continue;
-      // The device may still write there: better never freed than in somebody else's hands.
       support::error("a device did not let go of a staging block; its memory is not freed");
-      new device::Bytes(slot->data);
-      new device::Bytes(half.memory);
+      device::abandon(slot->data);
+      device::abandon(half.memory);
     }
   }
 }

@@ -36,8 +36,8 @@ PositionSketch::~PositionSketch() {
   for (There& there : there_) {
     if (there.last.wait(kDrainSeconds)) continue;
     support::error("a device did not let go of a sketch's memory, which is not freed");
-    new device::Bytes(there.sums);
-    new device::Bytes(there.copied_sums);
+    device::abandon(there.sums);
+    device::abandon(there.copied_sums);
   }
 }
 
