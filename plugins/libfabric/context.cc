@@ -34,6 +34,8 @@ Context::~Context() {
   }
   early_.clear();
   try {
+    // Once to let in who waits at the socket, once to hear what they want: only then can they be rejected.
+    drain_events();
     drain_events();
   } catch (const std::exception&) {
     // Broken queues cannot be emptied; what is left goes with the process.

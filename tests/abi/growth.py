@@ -1,5 +1,8 @@
-"""The one change of layout that the plugin ABI allows within a major version: tables that carry their own size grow at the
-end. (abidiff's own has_data_member_inserted_at also lets pass what happens to members that are not at the end.)"""
+"""Where the plugin ABI's rules and abidiff's differ.
+
+Within a major version tables that carry their own size may grow at the end. (abidiff's own has_data_member_inserted_at also
+lets pass what happens to members that are not at the end.) And enumerations do not get new values, which abidiff finds
+harmless: a plugin that was built before would not know a new status. Only capabilities may be added."""
 
 import xml.etree.ElementTree as xml
 
@@ -9,6 +12,20 @@ TABLES = ("duet_services", "duet_probe_result", "duet_connect_request", "duet_tr
 def tables(root):
     return {element.get("name"): element for element in root.iter("class-decl")
             if element.get("name") in TABLES and element.get("size-in-bits")}
+
+
+def enumerations(path):
+    """{first name: all names}"""
+    found = [[one.get("name") for one in element.iter("enumerator")] for element in xml.parse(path).getroot().iter("enum-decl")]
+    return {names[0]: names for names in found}
+
+
+def added_values(baseline, present):
+    """A line for each value that is new in an enumeration that is closed."""
+    before = enumerations(baseline)
+    return "".join(f"{name} is new among the values of {first}, …: older plugins and hosts would not know it\n"
+                   for first, names in enumerations(present).items() if not first.startswith("DUET_CAPABILITY_")
+                   for name in names if first in before and name not in before[first])
 
 
 def cut_growth(baseline, present, target):

@@ -42,6 +42,8 @@ PLUGIN_REFUSED = [
     ("  duet_status (*cancel)", "  void (*more)(void);\n  duet_status (*cancel)", "duet_transport"),
     ("uint64_t timeout_ns, uint32_t* count", "uint32_t timeout_ns, uint32_t* count", "duet_transport"),
     ("DUET_AGAIN = 1", "DUET_AGAIN = 99", "DUET_OK"),
+    ("DUET_NOT_SUPPORTED = 8 ", "DUET_NOT_SUPPORTED = 8, DUET_MORE = 9 ", "DUET_OK"),
+    ("DUET_CONNECTION_FAILED = 2", "DUET_CONNECTION_FAILED = 2, DUET_CONNECTION_MORE = 3", "DUET_CONNECTION_PENDING"),
     ("DUET_CAPABILITY_REMOTE = 1u << 5", "DUET_CAPABILITY_REMOTE = 1u << 4", "DUET_CAPABILITY_HOST_MEMORY"),
     ("} duet_completion;", "  uint64_t more;\n} duet_completion;", "duet_completion"),
     ("  char reason[240]; ", "  char reason[250]; ", "duet_probe_result"),
@@ -52,7 +54,7 @@ PLUGIN_REFUSED = [
 PLUGIN_ALLOWED = [
     ("} duet_transport;", "  void (*more)(void);\n} duet_transport;"),
     ("} duet_services;", "  void (*more)(void);\n  uint64_t much_more[8];\n} duet_services;"),
-    ("DUET_NOT_SUPPORTED = 8 ", "DUET_NOT_SUPPORTED = 8, DUET_MORE = 9 "),
+    ("DUET_CAPABILITY_EXPERIMENTAL = 1u << 6", "DUET_CAPABILITY_EXPERIMENTAL = 1u << 6, DUET_CAPABILITY_MORE = 1u << 7"),
     ("typedef struct duet_completion {", "typedef struct duet_more {\n  int one;\n} duet_more;\ntypedef struct duet_completion {"),
 ]
 
@@ -106,7 +108,7 @@ class Changes(unittest.TestCase):
         for old, new, kind in PLUGIN_REFUSED:
             with self.subTest(change=new):
                 report = description.plugin_differences(unchanged, self.plugin("plugin-refused", [(old, new)]))
-                self.assertRegex(report, rf"every {kind}' was changed")
+                self.assertRegex(report, rf"every {kind}' was changed|is new among the values of {kind},")
 
     def linked_anew(self, name, hidden, soname):
         """libduet.so, linked from the same objects, without the symbol `hidden`."""

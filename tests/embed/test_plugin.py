@@ -56,11 +56,12 @@ class Plugin(unittest.TestCase):
             name = path.stem.removeprefix("libduet_transport_")
             (plugin,) = found(prefix, name, DUET_PLUGIN_PATH=path.parent)
             self.assertTrue(plugin["viable"], plugin)
-            check = prefix / "bin" / "duet-plugin-check"
-            if check.exists():
-                harness.run(check, path)
             trainer = harness.build(harness.PROJECTS / "worker", f"sample-trainer-{prefix.name}", prefix) / "own_trainer"
             harness.workers(2, trainer, prefix, DUET_PLUGIN_PATH=path.parent, DUET_TRANSPORT=name)
+        # Once is enough for the contract: it takes a while.
+        check = harness.MOVED / "bin" / "duet-plugin-check"
+        if check.exists():
+            harness.run(check, path)
 
 
 if __name__ == "__main__":

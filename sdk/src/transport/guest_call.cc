@@ -9,6 +9,8 @@
 #include <cstring>
 #include <exception>
 #include <mutex>
+#include <optional>
+#include <utility>
 
 #include "support/log.h"
 
@@ -56,6 +58,8 @@ class CrashNote {
   CrashNote& operator=(const CrashNote&) = delete;
 };
 
+thread_local bool no_notes = false;
+
 std::mutex& call_mutex() {
   static std::mutex* const mutex = new std::mutex;
   return *mutex;
@@ -65,10 +69,13 @@ std::mutex& call_mutex() {
 
 std::string guest_call(const std::string& path, const char* what, const std::function<void()>& call) {
   const std::lock_guard lock(call_mutex());
-  const CrashNote note(
-      fmt::format("duet: the transport plugin {} crashed {}. Choose another transport, or repair or remove "
-                  "the plugin: duet-plugin-check tells its author more\n",
-                  path, what));
+  std::optional<CrashNote> note;
+  if (!no_notes) {
+    note.emplace(
+        fmt::format("duet: the transport plugin {} crashed {}. Choose another transport, or repair or remove "
+                    "the plugin: duet-plugin-check tells its author more\n",
+                    path, what));
+  }
   try {
     call();
   } catch (const std::exception& exception) {
@@ -77,6 +84,12 @@ std::string guest_call(const std::string& path, const char* what, const std::fun
     return fmt::format("threw an exception {}, of a type that is no std::exception", what);
   }
   return {};
+}
+
+NoCrashNotes::NoCrashNotes(bool active) : before_(std::exchange(no_notes, active || no_notes)) {}
+
+NoCrashNotes::~NoCrashNotes() {
+  no_notes = before_;
 }
 
 }  // namespace duet::transport

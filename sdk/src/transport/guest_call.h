@@ -15,4 +15,17 @@ namespace duet::transport {
 /// probed".
 std::string guest_call(const std::string& path, const char* what, const std::function<void()>& call);
 
+/// While it lives, guest calls of this thread write nothing about crashes: for a child process whose parent
+/// reports what became of it.
+class NoCrashNotes {
+ public:
+  explicit NoCrashNotes(bool active = true);
+  ~NoCrashNotes();
+  NoCrashNotes(const NoCrashNotes&) = delete;
+  NoCrashNotes& operator=(const NoCrashNotes&) = delete;
+
+ private:
+  bool before_;
+};
+
 }  // namespace duet::transport

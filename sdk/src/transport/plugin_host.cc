@@ -362,6 +362,8 @@ std::vector<TransportCandidate> discover_transports(const std::vector<std::strin
                                                     const std::string& transport,
                                                     const std::string& transport_settings) {
   using namespace transport;  // NOLINT: this function's whole subject
+  // Who watches what is loaded does so from another process, and tells of a crash itself.
+  const NoCrashNotes quiet(may_load != nullptr);
   TransportChoice asked;
   if (!transport.empty()) asked = parse_choice(transport, transport_settings);
   std::vector<TransportCandidate> candidates{describe("inproc", *built_in(), asked)};

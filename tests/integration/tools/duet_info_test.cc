@@ -177,11 +177,8 @@ TEST(DuetInfoPlugins, FindsTheBuiltInTransport) {
 }
 
 TEST(DuetInfoPlugins, SurvivesPluginsThatDoNot) {
-  const Answer answer = ask({"plugins", "--json", "--patience", "1", "--plugin-path", MISBEHAVING_PLUGINS});
-  EXPECT_EQ(answer.exit_code, 0);
-  // The process that tried it leaves a note; the report itself stays what it was.
-  EXPECT_THAT(answer.err, HasSubstr("crashed in its entry point"));
-  const Json plugins = Json::parse(answer.out)["plugins"];
+  const Json plugins =
+      ask_json({"plugins", "--json", "--patience", "1", "--plugin-path", MISBEHAVING_PLUGINS})["plugins"];
   std::map<std::string, std::string> reasons;
   for (const Json& one : plugins) {
     if (!one["path"].get<std::string>().starts_with(MISBEHAVING_PLUGINS)) continue;

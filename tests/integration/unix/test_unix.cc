@@ -227,13 +227,13 @@ TEST_F(UnixTransport, DoesNotBelieveAnAnswerOfAnotherSession) {
 }
 
 TEST_F(UnixTransport, SleepsWhileThereAreNoDescriptors) {
-#if defined(__SANITIZE_ADDRESS__)
-  GTEST_SKIP() << "UndefinedBehaviorSanitizer's check of virtual tables wants descriptors of its own";
-#endif
   rlimit usual{};
   getrlimit(RLIMIT_NOFILE, &usual);
   RawSocket raw = RawSocket::connect(mine_.address());
   raw.greet(30);
+  // UndefinedBehaviorSanitizer needs descriptors to look at a type for the first time, and the plugin will
+  // log.
+  transport::host_services().log(DUET_LOG_WARNING, "a test takes the descriptors away");
   rlimit low = usual;
   low.rlim_cur = 3;  // below what is open already: no new ones
   setrlimit(RLIMIT_NOFILE, &low);
