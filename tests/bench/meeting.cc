@@ -130,11 +130,11 @@ class RawMove {
     for (bool moved = true; moved;) {
       moved = false;
       if (receiving_ < blocks && receiving_ < received_ + pairs_.size()) {
-        moved |= staging_->receive(connection_, *pair(receiving_).second, bytes(receiving_), 0);
+        moved |= staging_->receive(connection_, nullptr, *pair(receiving_).second, bytes(receiving_), 0);
         if (moved) ++receiving_;
       }
       if (sending_ < blocks && sending_ < sent_ + pairs_.size() && sending_ < receiving_) {
-        if (staging_->send(connection_, *pair(sending_).first, bytes(sending_), 0)) {
+        if (staging_->send(connection_, nullptr, *pair(sending_).first, bytes(sending_), 0)) {
           ++sending_;
           moved = true;
         }

@@ -35,6 +35,13 @@ class DUET_API MembershipError : public Error {
   ~MembershipError() override;
 };
 
+/// An accelerator, or the library that drives it, failed. Names the device and what it was asked to do.
+class DUET_API DeviceError : public Error {
+ public:
+  using Error::Error;
+  ~DeviceError() override;
+};
+
 /// Something that others had to do was not done by its deadline.
 class DUET_API TimeoutError : public Error {
  public:

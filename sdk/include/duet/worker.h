@@ -22,8 +22,9 @@ namespace duet {
 ///
 /// Threads: all public functions are for the trainer's thread, except where noted. A communication thread of
 /// its own does everything else; it reads the parameters only behind the gate, and the trainer alone writes
-/// them, in step(), edit() and finish(). The trainer never waits for a peer (but in the constructor, finish()
-/// and with synchronous algorithms, each with a deadline).
+/// them, in step(), edit() and finish(). Buffers may be on devices: then "writes" means enqueues, in the
+/// order of streams (docs/cuda.md), and everything that touches them may throw DeviceError. The trainer never
+/// waits for a peer (but in the constructor, finish() and with synchronous algorithms, each with a deadline).
 class DUET_API Worker {
  public:
   /// Joins the run and returns when every buffer holds rank 0's parameters (but see Options::keep_start).
@@ -37,10 +38,16 @@ class DUET_API Worker {
 
   /// Takes delivery of the pending correction (x += d, d = 0), then runs `update`, both behind the gate, and
   /// adds to the meeting budget. `samples`: how many this update is worth. Whatever `update` throws passes
-  /// through. Throws Error when called from within `update`.
+  /// through. Throws Error when called from within `update`. Of buffers on a device both are enqueued only,
+  /// on the trainer's stream.
   void step(const std::function<void()>& update, std::uint64_t samples = 1);
   /// Runs `change`, which writes the parameters outside of step() (loading a state, an average copied back).
   void edit(const std::function<void()>& change);
+
+  /// Buffers on devices (docs/cuda.md): the cudaStream_t on which the trainer works with the device's buffers
+  /// from now on, instead of Buffer::stream. What is enqueued on it follows what was on the one before.
+  /// Throws ConfigurationError when there is no buffer on that device.
+  void set_stream(int device_index, void* stream);
 
   /// Whether the samples of all workers have reached Options::sample_goal. Thread-safe.
   bool done() const;

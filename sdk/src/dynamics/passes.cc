@@ -1,6 +1,7 @@
 #include "dynamics/passes.h"
 
 #include <cstdint>
+#include <cstring>
 
 #include "duet/error.h"
 
@@ -75,9 +76,9 @@ HWY_INLINE void sweep(const Pass& pass, std::size_t count) {
     pass(single, i);
 }
 
-template <class Wire>
+template <class X, class Wire>
 struct SnapshotPass {
-  const float* x;
+  const typename X::Element* x;
   float* d;
   float* z;
   typename Wire::Element* s;
@@ -88,22 +89,22 @@ struct SnapshotPass {
   HWY_INLINE void operator()(D tag, std::size_t i) const {
     const auto momentum = hn::LoadU(tag, z + i);
     const auto correction = hn::MulAdd(hn::Set(tag, c), momentum, hn::LoadU(tag, d + i));
-    const auto position = hn::Add(hn::LoadU(tag, x + i), correction);
+    const auto position = hn::Add(X::load(tag, x + i), correction);
     hn::StoreU(correction, tag, d + i);
     hn::StoreU(hn::Mul(hn::Set(tag, keep), momentum), tag, z + i);
     Wire::store(tag, position, s + i);
   }
 };
 
-template <class Wire>
+template <class X, class Wire>
 struct PositionPass {
-  const float* x;
+  const typename X::Element* x;
   const float* d;
   typename Wire::Element* s;
 
   template <class D>
   HWY_INLINE void operator()(D tag, std::size_t i) const {
-    Wire::store(tag, hn::Add(hn::LoadU(tag, x + i), hn::LoadU(tag, d + i)), s + i);
+    Wire::store(tag, hn::Add(X::load(tag, x + i), hn::LoadU(tag, d + i)), s + i);
   }
 };
 
@@ -149,6 +150,54 @@ struct DeliverPass {
   }
 };
 
+// What x could not hold of its new value; of one that is not finite (a finite one may round to infinity)
+// nothing sensible is left.
+template <class D>
+HWY_INLINE hn::Vec<D> rest_of(D tag, hn::Vec<D> value, const std::uint16_t* held) {
+  const hn::Rebind<std::uint32_t, D> bits;
+  const hn::Rebind<std::int32_t, D> integers;
+  const auto rounded = BFloat16Wire::load(tag, held);
+  const auto magnitude =
+      hn::BitCast(integers, hn::And(hn::BitCast(bits, rounded), hn::Set(bits, 0x7FFFFFFF)));
+  const auto finite = hn::RebindMask(tag, hn::Lt(magnitude, hn::Set(integers, 0x7F800000)));
+  return hn::IfThenElseZero(finite, hn::Sub(value, rounded));
+}
+
+struct DeliverBFloat16Pass {
+  std::uint16_t* x;
+  float* d;
+
+  template <class D>
+  HWY_INLINE void operator()(D tag, std::size_t i) const {
+    const auto position = hn::Add(BFloat16Wire::load(tag, x + i), hn::LoadU(tag, d + i));
+    BFloat16Wire::store(tag, position, x + i);
+    hn::StoreU(rest_of(tag, position, x + i), tag, d + i);
+  }
+};
+
+struct AssignBFloat16Pass {
+  std::uint16_t* x;
+  float* d;
+  const float* value;
+
+  template <class D>
+  HWY_INLINE void operator()(D tag, std::size_t i) const {
+    const auto given = hn::LoadU(tag, value + i);
+    BFloat16Wire::store(tag, given, x + i);
+    hn::StoreU(rest_of(tag, given, x + i), tag, d + i);
+  }
+};
+
+struct WidenPass {
+  const std::uint16_t* x;
+  float* out;
+
+  template <class D>
+  HWY_INLINE void operator()(D tag, std::size_t i) const {
+    hn::StoreU(BFloat16Wire::load(tag, x + i), tag, out + i);
+  }
+};
+
 struct MixPass {
   float* d;
   float* z;
@@ -163,8 +212,9 @@ struct MixPass {
   }
 };
 
+template <class X>
 struct InvariantPass {
-  const float* x;
+  const typename X::Element* x;
   const float* d;
   const float* z;
   float* out;
@@ -173,7 +223,7 @@ struct InvariantPass {
   HWY_INLINE void operator()(D tag, std::size_t i) const {
     // The two small terms first: one rounding at the size of x instead of two.
     const auto offset = hn::MulAdd(hn::Set(tag, 0.5f), hn::LoadU(tag, z + i), hn::LoadU(tag, d + i));
-    hn::StoreU(hn::Add(hn::LoadU(tag, x + i), offset), tag, out + i);
+    hn::StoreU(hn::Add(X::load(tag, x + i), offset), tag, out + i);
   }
 };
 
@@ -187,13 +237,13 @@ struct AccumulatePass {
   }
 };
 
-template <class Wire>
-void snapshot_as(const float* x, float* d, float* z, void* s, std::size_t count, float c) {
+template <class X, class Wire>
+void snapshot_as(const typename X::Element* x, float* d, float* z, void* s, std::size_t count, float c) {
   auto* const out = static_cast<typename Wire::Element*>(s);
   if (z != nullptr && c != 0.0f) {
-    sweep(SnapshotPass<Wire>{x, d, z, out, c, 1.0f - 2.0f * c}, count);
+    sweep(SnapshotPass<X, Wire>{x, d, z, out, c, 1.0f - 2.0f * c}, count);
   } else {
-    sweep(PositionPass<Wire>{x, d, out}, count);
+    sweep(PositionPass<X, Wire>{x, d, out}, count);
   }
 }
 
@@ -248,8 +298,14 @@ double squared_distance_as(const void* s, const void* r, std::size_t count) {
 }
 
 void snapshot_pass(const float* x, float* d, float* z, void* s, DType wire, std::size_t count, float c) {
-  wire == DType::kFloat32 ? snapshot_as<Float32Wire>(x, d, z, s, count, c)
-                          : snapshot_as<BFloat16Wire>(x, d, z, s, count, c);
+  wire == DType::kFloat32 ? snapshot_as<Float32Wire, Float32Wire>(x, d, z, s, count, c)
+                          : snapshot_as<Float32Wire, BFloat16Wire>(x, d, z, s, count, c);
+}
+
+void snapshot_bfloat16_pass(const std::uint16_t* x, float* d, float* z, void* s, DType wire,
+                            std::size_t count, float c) {
+  wire == DType::kFloat32 ? snapshot_as<BFloat16Wire, Float32Wire>(x, d, z, s, count, c)
+                          : snapshot_as<BFloat16Wire, BFloat16Wire>(x, d, z, s, count, c);
 }
 
 double squared_distance_pass(const void* s, const void* r, DType wire, std::size_t count) {
@@ -267,15 +323,37 @@ void deliver_pass(float* x, float* d, std::size_t count) {
   sweep(DeliverPass{x, d}, count);
 }
 
+void deliver_bfloat16_pass(std::uint16_t* x, float* d, std::size_t count) {
+  sweep(DeliverBFloat16Pass{x, d}, count);
+}
+
+void assign_bfloat16_pass(std::uint16_t* x, float* d, const float* value, std::size_t count) {
+  sweep(AssignBFloat16Pass{x, d, value}, count);
+}
+
+void widen_pass(const std::uint16_t* x, float* out, std::size_t count) {
+  sweep(WidenPass{x, out}, count);
+}
+
 void mix_pass(float* d, float* z, std::size_t count, float c) {
   sweep(MixPass{d, z, c, 1.0f - 2.0f * c}, count);
 }
 
-void invariant_pass(const float* x, const float* d, const float* z, float* out, std::size_t count) {
+template <class X>
+void invariant_as(const typename X::Element* x, const float* d, const float* z, float* out,
+                  std::size_t count) {
   if (z != nullptr) {
-    sweep(InvariantPass{x, d, z, out}, count);
+    sweep(InvariantPass<X>{x, d, z, out}, count);
   } else {
-    sweep(PositionPass<Float32Wire>{x, d, out}, count);
+    sweep(PositionPass<X, Float32Wire>{x, d, out}, count);
+  }
+}
+
+void invariant_pass(ConstElements x, const float* d, const float* z, float* out, std::size_t count) {
+  if (x.dtype == DType::kFloat32) {
+    invariant_as<Float32Wire>(static_cast<const float*>(x.data), d, z, out, count);
+  } else {
+    invariant_as<BFloat16Wire>(static_cast<const std::uint16_t*>(x.data), d, z, out, count);
   }
 }
 
@@ -297,6 +375,10 @@ namespace duet::dynamics {
 namespace {
 
 HWY_EXPORT(snapshot_pass);
+HWY_EXPORT(snapshot_bfloat16_pass);
+HWY_EXPORT(deliver_bfloat16_pass);
+HWY_EXPORT(assign_bfloat16_pass);
+HWY_EXPORT(widen_pass);
 HWY_EXPORT(squared_distance_pass);
 HWY_EXPORT(apply_pass);
 HWY_EXPORT(deliver_pass);
@@ -313,8 +395,13 @@ const std::vector<std::int64_t>& supported_targets() {
 
 }  // namespace
 
-void snapshot(const float* x, float* d, float* z, void* s, DType wire, std::size_t count, float c) {
-  HWY_DYNAMIC_DISPATCH(snapshot_pass)(x, d, z, s, wire, count, c);
+void snapshot(ConstElements x, float* d, float* z, void* s, DType wire, std::size_t count, float c) {
+  if (x.dtype == DType::kFloat32) {
+    HWY_DYNAMIC_DISPATCH(snapshot_pass)(static_cast<const float*>(x.data), d, z, s, wire, count, c);
+  } else {
+    HWY_DYNAMIC_DISPATCH(snapshot_bfloat16_pass)
+    (static_cast<const std::uint16_t*>(x.data), d, z, s, wire, count, c);
+  }
 }
 
 double squared_distance(const void* s, const void* r, DType wire, std::size_t count) {
@@ -326,15 +413,36 @@ void apply(float* d, float* z, const void* s, const void* r, DType wire, std::si
   HWY_DYNAMIC_DISPATCH(apply_pass)(d, z, s, r, wire, count, alpha, beta);
 }
 
-void deliver(float* x, float* d, std::size_t count) {
-  HWY_DYNAMIC_DISPATCH(deliver_pass)(x, d, count);
+void deliver(Elements x, float* d, std::size_t count) {
+  if (x.dtype == DType::kFloat32) {
+    HWY_DYNAMIC_DISPATCH(deliver_pass)(static_cast<float*>(x.data), d, count);
+  } else {
+    HWY_DYNAMIC_DISPATCH(deliver_bfloat16_pass)(static_cast<std::uint16_t*>(x.data), d, count);
+  }
+}
+
+void assign(Elements x, float* d, const float* value, std::size_t count) {
+  if (x.dtype == DType::kFloat32) {
+    std::memcpy(x.data, value, count * sizeof(float));
+    std::memset(d, 0, count * sizeof(float));
+  } else {
+    HWY_DYNAMIC_DISPATCH(assign_bfloat16_pass)(static_cast<std::uint16_t*>(x.data), d, value, count);
+  }
+}
+
+void widen(ConstElements x, float* out, std::size_t count) {
+  if (x.dtype == DType::kFloat32) {
+    std::memcpy(out, x.data, count * sizeof(float));
+  } else {
+    HWY_DYNAMIC_DISPATCH(widen_pass)(static_cast<const std::uint16_t*>(x.data), out, count);
+  }
 }
 
 void mix(float* d, float* z, std::size_t count, float c) {
   if (z != nullptr && c != 0.0f) HWY_DYNAMIC_DISPATCH(mix_pass)(d, z, count, c);
 }
 
-void invariant(const float* x, const float* d, const float* z, float* out, std::size_t count) {
+void invariant(ConstElements x, const float* d, const float* z, float* out, std::size_t count) {
   HWY_DYNAMIC_DISPATCH(invariant_pass)(x, d, z, out, count);
 }
 

@@ -16,8 +16,9 @@ namespace duet::exchange {
 namespace {
 
 constexpr std::uint32_t kMagic = 0x42545544;  // "DUTB"
-constexpr std::uint16_t kVersion = 1;
+constexpr std::uint16_t kVersion = 2;
 constexpr std::uint32_t kFlagResult = 1;
+constexpr std::uint32_t kFlagPayloadNotCovered = 2;
 
 constexpr std::size_t kMagicAt = 0;
 constexpr std::size_t kVersionAt = 4;
@@ -30,6 +31,7 @@ constexpr std::size_t kBlocksAt = 28;
 constexpr std::size_t kMembersAt = 32;
 constexpr std::size_t kFlagsAt = 36;
 constexpr std::size_t kPayloadBytesAt = 40;
+constexpr std::size_t kHeaderChecksumAt = 48;
 constexpr std::size_t kChecksumAt = 56;
 
 template <typename T>
@@ -62,6 +64,10 @@ std::uint64_t checksum(const std::byte* block, std::uint64_t payload_bytes, std:
   return XXH3_64bits_withSeed(block + kBlockHeaderBytes, payload_bytes, seed);
 }
 
+std::uint64_t header_checksum(const std::byte* block, std::uint64_t token) {
+  return XXH3_64bits_withSeed(block, kHeaderChecksumAt, token);
+}
+
 const char* name(std::uint8_t kind) {
   switch (kind) {
     case static_cast<std::uint8_t>(BlockKind::kMeeting):
@@ -75,9 +81,7 @@ const char* name(std::uint8_t kind) {
   }
 }
 
-}  // namespace
-
-void seal_block(const BlockHeader& header, std::uint64_t token, std::byte* block) {
+void write_header(const BlockHeader& header, std::uint32_t flags, std::uint64_t token, std::byte* block) {
   std::memset(block, 0, kBlockHeaderBytes);
   put(block + kMagicAt, kMagic);
   put(block + kVersionAt, kVersion);
@@ -88,13 +92,13 @@ void seal_block(const BlockHeader& header, std::uint64_t token, std::byte* block
   put(block + kIndexAt, header.index);
   put(block + kBlocksAt, header.blocks);
   put(block + kMembersAt, header.members);
-  put(block + kFlagsAt, header.result ? kFlagResult : 0U);
+  put(block + kFlagsAt, flags | (header.result ? kFlagResult : 0U));
   put(block + kPayloadBytesAt, header.payload_bytes);
-  put(block + kChecksumAt, checksum(block, header.payload_bytes, token));
+  put(block + kHeaderChecksumAt, header_checksum(block, token));
 }
 
-std::string open_block(const std::byte* block, std::uint64_t bytes, const BlockHeader& expected,
-                       std::uint64_t token, BlockHeader& found) {
+/// What is wrong with everything but the checksums.
+std::string compare(const std::byte* block, std::uint64_t bytes, const BlockHeader& expected) {
   const std::uint64_t whole = kBlockHeaderBytes + expected.payload_bytes;
   if (bytes < kBlockHeaderBytes) {
     return fmt::format("it is {} bytes long, shorter than a block's header", bytes);
@@ -140,14 +144,50 @@ std::string open_block(const std::byte* block, std::uint64_t bytes, const BlockH
     return fmt::format("it is {} bytes long and says {}, where {} were expected", bytes, payload_bytes,
                        whole);
   }
-  if (get<std::uint64_t>(block + kChecksumAt) != checksum(block, expected.payload_bytes, token)) {
-    return "its checksum does not match: it was damaged on the way, or comes from someone who does not know "
-           "the "
-           "exchange's token";
-  }
+  return {};
+}
+
+void take_over(const std::byte* block, const BlockHeader& expected, BlockHeader& found) {
   found = expected;
   found.members = get<std::uint32_t>(block + kMembersAt);
   found.result = (get<std::uint32_t>(block + kFlagsAt) & kFlagResult) != 0;
+}
+
+constexpr const char* kMismatch =
+    "its checksum does not match: it was damaged on the way, or comes from someone who does not know the "
+    "exchange's token";
+
+}  // namespace
+
+void seal_block(const BlockHeader& header, std::uint64_t token, std::byte* block) {
+  write_header(header, 0, token, block);
+  put(block + kChecksumAt, checksum(block, header.payload_bytes, token));
+}
+
+void seal_header(const BlockHeader& header, std::uint64_t token, std::byte* block) {
+  write_header(header, kFlagPayloadNotCovered, token, block);
+}
+
+std::string open_block(const std::byte* block, std::uint64_t bytes, const BlockHeader& expected,
+                       std::uint64_t token, BlockHeader& found, bool integrity) {
+  std::string wrong = compare(block, bytes, expected);
+  if (!wrong.empty()) return wrong;
+  if ((get<std::uint32_t>(block + kFlagsAt) & kFlagPayloadNotCovered) != 0) {
+    if (!integrity) return "its payload has no checksum, and the transport does not answer for it";
+    return open_header(block, bytes, expected, token, found);
+  }
+  if (get<std::uint64_t>(block + kChecksumAt) != checksum(block, expected.payload_bytes, token))
+    return kMismatch;
+  take_over(block, expected, found);
+  return {};
+}
+
+std::string open_header(const std::byte* block, std::uint64_t bytes, const BlockHeader& expected,
+                        std::uint64_t token, BlockHeader& found) {
+  std::string wrong = compare(block, bytes, expected);
+  if (!wrong.empty()) return wrong;
+  if (get<std::uint64_t>(block + kHeaderChecksumAt) != header_checksum(block, token)) return kMismatch;
+  take_over(block, expected, found);
   return {};
 }
 

@@ -1,12 +1,11 @@
 #include "exchange/meeting.h"
 
-#include <cmath>
 #include <cstdint>
 #include <utility>
 #include <vector>
 
-#include "dynamics/passes.h"
 #include "exchange/block_header.h"
+#include "exchange/block_work.h"
 #include "exchange/staging.h"
 #include "exchange/status_text.h"
 #include "support/log.h"
@@ -30,8 +29,9 @@ std::uint64_t mixed(std::uint64_t bits) {
 
 }  // namespace
 
-std::shared_ptr<Staging> make_staging(const Replica& replica, DType wire, int depth) {
-  return std::make_shared<Staging>(kBlockHeaderBytes + replica.largest_block() * size_of(wire), depth);
+std::shared_ptr<Staging> make_staging(const Replica& replica, DType wire, int depth,
+                                      std::uint64_t capabilities) {
+  return std::make_shared<Staging>(replica, wire, depth, capabilities);
 }
 
 class Meeting::Impl {
@@ -42,6 +42,7 @@ class Meeting::Impl {
         connection_(connection),
         staging_(std::move(staging)),
         plan_(plan),
+        work_(*staging_, plan.token, plan.wire),
         last_progress_(now),
         pairs_(static_cast<std::size_t>(staging_->depth())),
         blocks_(replica.parameter_block_count()) {
@@ -64,6 +65,7 @@ class Meeting::Impl {
   }
 
   bool gate_busy() const { return gate_busy_; }
+  bool device_busy() const { return device_busy_; }
   const MeetingResult& result() const { return result_; }
 
   void abort(const std::string& why) {
@@ -77,6 +79,7 @@ class Meeting::Impl {
   struct Pair {
     Slot* own = nullptr;
     Slot* peers = nullptr;
+    std::string wrong;  // what the peer's block was found to be
   };
 
   /// The token decides which statistics take part, so both sides decide alike.
@@ -132,7 +135,7 @@ class Meeting::Impl {
     if (applied_ == blocks_ && sent_ == blocks_) {
       result_.complete = true;
       phase_ = Phase::kOver;
-    } else if (!gate_busy_ && send_failed()) {
+    } else if (!gate_busy_ && !device_busy_ && send_failed()) {
       // Not before everything that had arrived was applied: the peer, too, applies what arrived.
       break_off(operation_failed("sending", sent_, *pair(sent_).own));
     } else if (now - last_progress_ > plan_.timeout) {
@@ -145,9 +148,11 @@ class Meeting::Impl {
   /// One round over what may be possible. False: nothing was.
   bool step() {
     gate_busy_ = false;
+    device_busy_ = false;
     bool moved = post_receives();
     moved |= reap_sends();
     moved |= snapshot_next();
+    moved |= seal_snapshots();
     moved |= post_sends();
     if (phase_ == Phase::kRunning) moved |= apply_next();
     return moved;
@@ -158,8 +163,18 @@ class Meeting::Impl {
     // A pair's receive may be posted again when what it held was applied.
     while (receiving_ < blocks_ && receiving_ < applied_ + pairs_.size()) {
       Pair& at = pair(receiving_);
-      if (at.own == nullptr && !staging_->take(at.own, at.peers)) break;
-      if (!staging_->receive(connection_, *at.peers, wire_bytes(receiving_), backstop())) break;
+      if (at.own == nullptr && !staging_->take(at.own, at.peers)) {
+        device_busy_ = !replica_.parts().empty();
+        break;
+      }
+      if (!work_.receivable(block(receiving_), *at.peers)) {
+        device_busy_ = true;
+        break;
+      }
+      if (!staging_->receive(connection_, block(receiving_).part, *at.peers, wire_bytes(receiving_),
+                             backstop())) {
+        break;
+      }
       ++receiving_;
       moved = true;
     }
@@ -184,32 +199,43 @@ class Meeting::Impl {
     return moved;
   }
 
-  bool enter_gate() {
-    if (replica_.gate().enter_communication(patience_)) return true;
-    gate_busy_ = true;
-    return false;
-  }
-
   bool snapshot_next() {
     const std::size_t k = snapshotted_;
     // The receive of block k was posted: so its pair is there, and what it held before was applied; and sent?
     if (k == receiving_ || k >= sent_ + pairs_.size() || send_failed()) return false;
-    if (!enter_gate()) return false;
+    const CommunicationTurn turn(replica_, patience_);
+    if (!turn.entered()) {
+      gate_busy_ = true;
+      return false;
+    }
     const Block& at = block(k);
     const auto c = static_cast<float>(plan_.coefficients.c);
-    std::byte* const staged = pair(k).own->data.get();
-    dynamics::snapshot(at.x, at.d, at.z, staged + kBlockHeaderBytes, plan_.wire, at.count, c);
+    work_.snapshot(at, header(k), *pair(k).own, c);
     if (at.z != nullptr && c != 0.0F) replica_.set_pending(number(k));
-    replica_.gate().leave_communication();
-    seal_block(header(k), plan_.token, staged);
     ++snapshotted_;
     return true;
   }
 
+  /// Outside of the gate.
+  bool seal_snapshots() {
+    bool moved = false;
+    for (; sealed_ < snapshotted_; ++sealed_) {
+      if (!work_.sealed(block(sealed_), header(sealed_), *pair(sealed_).own)) {
+        device_busy_ = true;
+        break;
+      }
+      moved = true;
+    }
+    return moved;
+  }
+
   bool post_sends() {
     bool moved = false;
-    for (; posted_ < snapshotted_; ++posted_) {
-      if (!staging_->send(connection_, *pair(posted_).own, wire_bytes(posted_), backstop())) break;
+    for (; posted_ < sealed_; ++posted_) {
+      if (!staging_->send(connection_, block(posted_).part, *pair(posted_).own, wire_bytes(posted_),
+                          backstop())) {
+        break;
+      }
       moved = true;
     }
     return moved;
@@ -218,48 +244,55 @@ class Meeting::Impl {
   bool apply_next() {
     const std::size_t k = applied_;
     if (k == receiving_) return false;
+    const bool begun = begin_checks();
     Slot& slot = *pair(k).peers;
-    if (slot.state == Slot::State::kLent) return false;
-    if (slot.status != DUET_OK) {
-      break_off(operation_failed("receiving", k, slot));
+    if (checked_ == k) {
+      if (slot.state == Slot::State::kDone && slot.status != DUET_OK) {
+        break_off(operation_failed("receiving", k, slot));
+      }
       return false;
     }
-    if (k == snapshotted_ || !check(k, slot) || !enter_gate()) return false;
+    const BlockWork::Checked found = work_.check(block(k), header(k), slot);
+    const std::string& wrong = pair(k).wrong.empty() ? found.wrong : pair(k).wrong;
+    if (pair(k).wrong.empty() && found.verdict == BlockWork::Verdict::kPending) {
+      device_busy_ = true;
+      return begun;
+    }
+    if (!wrong.empty()) {
+      refuse(k, wrong);
+      return false;
+    }
+    const CommunicationTurn turn(replica_, patience_);
+    if (!turn.entered()) {
+      gate_busy_ = true;
+      return begun;
+    }
     const Block& at = block(k);
     const bool parameters = at.role == BufferRole::kParameters;
-    dynamics::apply(at.d, at.z, payload(pair(k).own), payload(&slot), plan_.wire, at.count,
-                    parameters ? static_cast<float>(plan_.coefficients.alpha) : kPlainAverage,
-                    static_cast<float>(plan_.coefficients.alpha_tilde_minus_alpha));
+    work_.apply(at, *pair(k).own, slot,
+                parameters ? static_cast<float>(plan_.coefficients.alpha) : kPlainAverage,
+                static_cast<float>(plan_.coefficients.alpha_tilde_minus_alpha));
     replica_.set_pending(number(k));
-    replica_.gate().leave_communication();
-    if (parameters) result_.squared_distance += checked_distance_;
+    if (parameters) result_.squared_distance += found.squared_distance;
     result_.bytes_received += slot.bytes;
     slot.state = Slot::State::kHeld;
     result_.blocks_applied = ++applied_;
     return true;
   }
 
-  static const std::byte* payload(const Slot* slot) { return slot->data.get() + kBlockHeaderBytes; }
-
-  /// Outside of the gate, on staging memory alone; once per block, however often the gate is tried.
-  bool check(std::size_t k, const Slot& slot) {
-    if (checked_ > k) return true;
-    BlockHeader found;
-    const std::string wrong = open_block(slot.data.get(), slot.bytes, header(k), plan_.token, found);
-    if (!wrong.empty()) {
-      refuse(k, wrong);
-      return false;
+  /// Outside of the gate, on staging memory alone; once per block, however often the gate is tried. On the
+  /// host just before a block is applied, while it is in cache; on devices as soon as it is here. A block
+  /// that is bad waits for those before it, which are good, to be applied.
+  bool begin_checks() {
+    bool moved = false;
+    for (; checked_ < receiving_ && checked_ < sealed_; ++checked_) {
+      if (checked_ > applied_ && block(checked_).part == nullptr) break;
+      Pair& at = pair(checked_);
+      if (at.peers->state == Slot::State::kLent || at.peers->status != DUET_OK) break;
+      at.wrong = work_.begin_check(block(checked_), header(checked_), *at.own, *at.peers);
+      moved = true;
     }
-    checked_distance_ =
-        dynamics::squared_distance(payload(pair(k).own), payload(&slot), plan_.wire, block(k).count);
-    if (!std::isfinite(checked_distance_)) {
-      refuse(k,
-             "it, or this worker's own parameters there, hold values that are not finite: one of the two has "
-             "diverged");
-      return false;
-    }
-    checked_ = k + 1;
-    return true;
+    return moved;
   }
 
   std::string operation_failed(const char* what, std::size_t k, const Slot& slot) {
@@ -278,17 +311,18 @@ class Meeting::Impl {
   }
 
   void mix_rest() {
-    gate_busy_ = false;
+    gate_busy_ = device_busy_ = false;
     const auto c = static_cast<float>(plan_.coefficients.c);
-    patience_ = kGatePatience;
     for (; snapshotted_ < blocks_ && replica_.has_momentum() && c != 0.0F; ++snapshotted_) {
-      if (!enter_gate()) return;
-      const Block& at = block(snapshotted_);
-      if (at.z != nullptr) {
-        dynamics::mix(at.d, at.z, at.count, c);
-        replica_.set_pending(number(snapshotted_));
+      const CommunicationTurn turn(replica_, kGatePatience);
+      if (!turn.entered()) {
+        gate_busy_ = true;
+        return;
       }
-      replica_.gate().leave_communication();
+      const Block& at = block(snapshotted_);
+      if (at.z == nullptr) continue;
+      BlockWork::mix(at, c);
+      replica_.set_pending(number(snapshotted_));
     }
     phase_ = Phase::kOver;
   }
@@ -297,24 +331,26 @@ class Meeting::Impl {
   transport::Connection& connection_;
   std::shared_ptr<Staging> staging_;
   MeetingPlan plan_;
+  BlockWork work_;
   MeetingResult result_;
   Phase phase_ = Phase::kRunning;
   double last_progress_;
   double patience_ = 0.0;
   bool gate_busy_ = false;
+  bool device_busy_ = false;
   std::vector<Pair> pairs_;
   std::vector<std::size_t> statistics_;  // the replica's numbers of those that take part
 
-  // Blocks before these were … (applied ≤ receiving ≤ applied + depth; sent ≤ posted ≤ snapshotted ≤
-  // receiving)
-  std::size_t blocks_;             // that take part
-  std::size_t receiving_ = 0;      // … posted for receiving
-  std::size_t snapshotted_ = 0;    // … snapshotted and sealed
-  std::size_t posted_ = 0;         // … posted for sending
-  std::size_t sent_ = 0;           // … sent
-  std::size_t checked_ = 0;        // … found good
-  std::size_t applied_ = 0;        // … applied
-  double checked_distance_ = 0.0;  // of block checked_ - 1
+  // Blocks before these were … (applied ≤ checked ≤ receiving ≤ applied + depth; sent ≤ posted ≤ sealed ≤
+  // snapshotted ≤ receiving)
+  std::size_t blocks_;           // that take part
+  std::size_t receiving_ = 0;    // … posted for receiving
+  std::size_t snapshotted_ = 0;  // … snapshotted
+  std::size_t sealed_ = 0;       // … and in staging memory, with their headers
+  std::size_t posted_ = 0;       // … posted for sending
+  std::size_t sent_ = 0;         // … sent
+  std::size_t checked_ = 0;      // … checked, or are being checked
+  std::size_t applied_ = 0;      // … applied
 };
 
 Meeting::Meeting(Replica& replica, transport::Connection& connection, std::shared_ptr<Staging> staging,
@@ -327,6 +363,9 @@ bool Meeting::advance(double now) {
 }
 bool Meeting::gate_busy() const {
   return impl_->gate_busy();
+}
+bool Meeting::device_busy() const {
+  return impl_->device_busy();
 }
 void Meeting::abort(const std::string& why) {
   impl_->abort(why);

@@ -13,9 +13,11 @@ namespace duet::exchange {
 
 /// Staging buffers, one set for a worker's life: `depth` pairs (snapshot, received), each a header and a
 /// block (staging.h). They are lent to the transport while operations are in flight, so they outlive every
-/// meeting. Throws ConfigurationError when depth < 1.
+/// meeting; the replica must outlive them. capabilities: the transport's, which decide where blocks of
+/// devices pass through. Throws ConfigurationError when depth < 1.
 class Staging;
-std::shared_ptr<Staging> make_staging(const Replica& replica, DType wire, int depth);
+std::shared_ptr<Staging> make_staging(const Replica& replica, DType wire, int depth,
+                                      std::uint64_t capabilities = 0);
 
 struct MeetingPlan {
   std::uint64_t meeting = 0;
@@ -70,6 +72,8 @@ class Meeting {
   /// Does what can be done now. True: over, see result(). `now`: seconds, monotonic. Call it after every
   /// Context::poll() and at least every few milliseconds while gate_busy().
   bool advance(double now);
+  /// The last advance() stopped because work on a device is not done: look again within microseconds.
+  bool device_busy() const;
   bool gate_busy() const;              ///< the last advance() stopped because the trainer was inside the gate
   void abort(const std::string& why);  ///< e.g. the peer is gone; advance() then ends it
   const MeetingResult& result() const;

@@ -3,40 +3,95 @@
 #include <algorithm>
 
 #include "duet/error.h"
+#include "exchange/block_header.h"
+#include "exchange/memory.h"
 #include "support/log.h"
 
 namespace duet::exchange {
 namespace {
 
 constexpr const char* kPurpose = "a meeting's staging block";
+constexpr double kDrainSeconds = 5.0;
+
+std::size_t rounded_up(std::size_t bytes) {
+  return (bytes + kBlockHeaderBytes - 1) / kBlockHeaderBytes * kBlockHeaderBytes;
+}
+
+transport::DeviceMemory on_device(const DeviceSlot& slot) {
+  // What it holds is there, or free, before it is posted: no stream has to be waited for.
+  return {slot.memory.get(), slot.part->device().index(), nullptr};
+}
 
 }  // namespace
 
-Staging::Staging(std::size_t slot_bytes, int depth) : slot_bytes_(slot_bytes), depth_(depth) {
+DeviceSlot& Slot::on(const DevicePart* part) {
+  return *std::find_if(on_devices.begin(), on_devices.end(),
+                       [part](const DeviceSlot& slot) { return slot.part == part; });
+}
+
+bool Slot::idle() const {
+  return std::all_of(on_devices.begin(), on_devices.end(),
+                     [](const DeviceSlot& slot) { return slot.moved.done(); });
+}
+
+Staging::Staging(const Replica& replica, DType wire, int depth, std::uint64_t capabilities)
+    : replica_(replica),
+      depth_(depth),
+      integrity_((capabilities & DUET_CAPABILITY_INTEGRITY) != 0),
+      wire_on_device_(integrity_ && (capabilities & DUET_CAPABILITY_CUDA_MEMORY) != 0),
+      distance_at_(rounded_up(kBlockHeaderBytes + replica.largest_block() * size_of(wire))) {
   if (depth < 1) {
     throw ConfigurationError(fmt::format("blocks_in_flight = {}: a meeting needs at least 1", depth));
   }
-  for (int i = 0; i < 2 * depth; ++i) {
-    slots_.push_back(std::make_unique<Slot>());
-    slots_.back()->data = allocate<std::byte>(slot_bytes_, kPurpose);
+  for (int i = 0; i < 2 * depth; ++i)
+    slots_.push_back(make_slot());
+}
+
+Staging::~Staging() {
+  const double end = transport::now_ns() * 1e-9 + kDrainSeconds;
+  for (const auto& slot : slots_) {
+    for (DeviceSlot& half : slot->on_devices) {
+      const double left = std::max(0.0, end - transport::now_ns() * 1e-9);
+      if (half.moved.wait(left) && half.applied.wait(left)) continue;
+      support::error("a device did not let go of a staging block; its memory is not freed");
+      device::abandon(slot->data);
+      device::abandon(half.memory);
+    }
   }
+}
+
+std::unique_ptr<Slot> Staging::make_slot() const {
+  auto slot = std::make_unique<Slot>();
+  const std::size_t bytes = distance_at_ + kBlockHeaderBytes;
+  const auto& parts = replica_.parts();
+  slot->data = parts.empty() ? device::Bytes(allocate_bytes(bytes, kPurpose))
+                             : parts.front()->device().allocate_pinned(bytes, kPurpose);
+  for (const auto& part : parts) {
+    DeviceSlot half;
+    half.part = part.get();
+    half.memory = part->device().allocate(bytes, kPurpose);
+    half.moved = part->device().make_event();
+    half.applied = part->device().make_event();
+    slot->on_devices.push_back(std::move(half));
+  }
+  return slot;
 }
 
 void Staging::register_with(transport::Context& context) {
   for (const auto& slot : slots_)
-    registrations_.push_back(context.register_memory(slot->data.get(), slot_bytes_));
+    registrations_.push_back(context.register_memory(slot->data.get(), distance_at_ + kBlockHeaderBytes));
 }
 
 Slot* Staging::take() {
-  const auto free = std::find_if(slots_.begin(), slots_.end(),
-                                 [](const auto& slot) { return slot->state == Slot::State::kFree; });
+  const auto free = std::find_if(slots_.begin(), slots_.end(), [](const auto& slot) {
+    return slot->state == Slot::State::kFree && slot->idle();
+  });
   if (free != slots_.end()) {
     (*free)->state = Slot::State::kHeld;
     return free->get();
   }
   if (slots_.size() >= 4 * static_cast<std::size_t>(depth_)) return nullptr;
-  auto spare = std::make_unique<Slot>();
-  spare->data = allocate<std::byte>(slot_bytes_, kPurpose);
+  auto spare = make_slot();
   spare->state = Slot::State::kHeld;
   slots_.push_back(std::move(spare));
   return slots_.back().get();
@@ -72,18 +127,22 @@ transport::Completion Staging::completion(Slot& slot) {
   };
 }
 
-bool Staging::send(transport::Connection& connection, Slot& slot, std::uint64_t bytes,
+bool Staging::send(transport::Connection& connection, const DevicePart* part, Slot& slot, std::uint64_t bytes,
                    std::uint64_t deadline_ns) {
-  if (!connection.send(slot.data.get(), bytes, deadline_ns, completion(slot))) return false;
-  slot.state = Slot::State::kLent;
-  return true;
+  const bool posted = part != nullptr && wire_on_device_
+                          ? connection.send(on_device(slot.on(part)), bytes, deadline_ns, completion(slot))
+                          : connection.send(slot.data.get(), bytes, deadline_ns, completion(slot));
+  if (posted) slot.state = Slot::State::kLent;
+  return posted;
 }
 
-bool Staging::receive(transport::Connection& connection, Slot& slot, std::uint64_t bytes,
-                      std::uint64_t deadline_ns) {
-  if (!connection.receive(slot.data.get(), bytes, deadline_ns, completion(slot))) return false;
-  slot.state = Slot::State::kLent;
-  return true;
+bool Staging::receive(transport::Connection& connection, const DevicePart* part, Slot& slot,
+                      std::uint64_t bytes, std::uint64_t deadline_ns) {
+  const bool posted = part != nullptr && wire_on_device_
+                          ? connection.receive(on_device(slot.on(part)), bytes, deadline_ns, completion(slot))
+                          : connection.receive(slot.data.get(), bytes, deadline_ns, completion(slot));
+  if (posted) slot.state = Slot::State::kLent;
+  return posted;
 }
 
 std::size_t Staging::lent() const {

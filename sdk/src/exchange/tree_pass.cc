@@ -5,12 +5,14 @@
 #include <optional>
 #include <utility>
 
+#include "duet/error.h"
 #include "dynamics/passes.h"
 #include "exchange/block_header.h"
 #include "exchange/lane.h"
 #include "exchange/pass_memory.h"
 #include "exchange/rank_set.h"
 #include "exchange/status_text.h"
+#include "exchange/tree_blocks.h"
 #include "exchange/tree_pieces.h"
 #include "support/log.h"
 
@@ -34,10 +36,10 @@ std::shared_ptr<PassMemory> memory_for(Replica& replica, const std::vector<TreeP
   std::shared_ptr<PassMemory>& kept = replica.pass_memory();
   if (kept == nullptr || kept->payloads() != payloads) {
     kept.reset();  // before as much is allocated again
-    kept = std::make_shared<PassMemory>(std::move(payloads));
+    kept = std::make_shared<PassMemory>(std::move(payloads), replica);
   } else if (kept.use_count() > 1) {
     // Operations of a broken pass are still in flight in it.
-    auto fresh = std::make_shared<PassMemory>(std::move(payloads));
+    auto fresh = std::make_shared<PassMemory>(std::move(payloads), replica);
     fresh->take_kept(*kept);
     kept = std::move(fresh);
   }
@@ -55,7 +57,8 @@ class TreePass::Impl : public std::enable_shared_from_this<TreePass::Impl> {
         last_progress_(now),
         pieces_(tree_pieces(replica, plan.operation, plan.world_size)),
         blocks_(pieces_.size()),
-        memory_(memory_for(replica, pieces_, links.children.size())) {
+        memory_(memory_for(replica, pieces_, links.children.size())),
+        own_(replica, *memory_, pieces_, averages()) {
     if (links.parent != nullptr) parent_.emplace(*links.parent);
     children_.reserve(links.children.size());
     for (transport::Connection* child : links.children)
@@ -66,12 +69,13 @@ class TreePass::Impl : public std::enable_shared_from_this<TreePass::Impl> {
   bool advance(double now) {
     if (over_) return true;
     bool moved = false;
-    while (error_.empty() && step())
+    device_busy_ = false;
+    while (!committing_ && error_.empty() && step())
       moved = true;
     if (!error_.empty()) {
       over_ = true;
     } else if (done()) {
-      commit();
+      commit(now);
     } else if (moved) {
       last_progress_ = now;
     } else if (now - last_progress_ > plan_.timeout) {
@@ -85,7 +89,9 @@ class TreePass::Impl : public std::enable_shared_from_this<TreePass::Impl> {
   const std::string& error() const { return error_; }
   int members() const { return static_cast<int>(members_); }
   const std::vector<int>& counted() const { return counted_; }
-  double squared_distance() const { return squared_distance_; }
+  double squared_distance() const { return plan_.has_result ? 0.0 : own_.squared_distance(); }
+  bool device_busy() const { return device_busy_; }
+  bool committing() const { return committing_; }
 
  private:
   using Kind = TreePiece::Kind;
@@ -108,6 +114,11 @@ class TreePass::Impl : public std::enable_shared_from_this<TreePass::Impl> {
   std::uint64_t wire_bytes(std::size_t k) const { return kBlockHeaderBytes + pieces_[k].payload; }
   std::uint64_t backstop() const {
     return transport::now_ns() + static_cast<std::uint64_t>(plan_.timeout * kBackstop * 1e9);
+  }
+  bool own_is_here(std::size_t k) {
+    if (plan_.has_result || own_.here(k)) return true;
+    device_busy_ = true;
+    return false;
   }
   std::size_t elements(std::size_t k) const { return pieces_[k].payload / sizeof(float); }
   std::byte* payload(std::size_t k) { return memory_->result(k) + kBlockHeaderBytes; }
@@ -152,6 +163,12 @@ class TreePass::Impl : public std::enable_shared_from_this<TreePass::Impl> {
   }
 
   bool step() {
+    // A broken pass before this one may have left work on a device behind.
+    if (!settled_) settled_ = memory_->idle();
+    if (!settled_) {
+      device_busy_ = true;
+      return false;
+    }
     bool moved = false;
     if (averages()) {
       moved |= receive_sums();
@@ -231,7 +248,7 @@ class TreePass::Impl : public std::enable_shared_from_this<TreePass::Impl> {
     if (added_ == blocks_) return false;
     // Not far ahead of what goes up, so that it goes up from the cache.
     if (parent_ && added_ >= parent_->up.finished() + PassMemory::kInFlight) return false;
-    if (!sums_are_here()) return false;
+    if (!own_is_here(added_) || !sums_are_here()) return false;
     const std::size_t k = added_;
     std::uint32_t members = 1;
     bool is_result = true;
@@ -246,7 +263,7 @@ class TreePass::Impl : public std::enable_shared_from_this<TreePass::Impl> {
       members = passed_on->first.members;
     } else {
       is_result = false;
-      write_own_part(pieces_[k], replica_, plan_.rank, payload(k));
+      own_.take(k, plan_.rank);
       for (std::size_t c = 0; c < children_.size(); ++c) {
         if (!add_part_of(c, k, members)) return false;
       }
@@ -316,8 +333,8 @@ class TreePass::Impl : public std::enable_shared_from_this<TreePass::Impl> {
     for (const Child& child : children_) {
       if (k >= child.down.finished() + PassMemory::kInFlight) return false;
     }
-    const Block& block = replica_.block(k);
-    std::memcpy(result(k), block.x, block.count * sizeof(float));
+    if (!own_is_here(k)) return false;
+    own_.take(k, plan_.rank);
     seal(BlockKind::kTreeDown, k, 0, true);
     ++ready_;
     return true;
@@ -327,12 +344,7 @@ class TreePass::Impl : public std::enable_shared_from_this<TreePass::Impl> {
     const TreePiece& piece = pieces_[ready_];
     if (piece.kind == Kind::kCounted) counted_ = ranks_of(payload(ready_), piece.payload);
     // Whoever passes a result on measured it when it was made.
-    if (piece.measured && !plan_.has_result) {
-      const Block& block = replica_.block(piece.block);
-      dynamics::invariant(block.x, block.d, nullptr, memory_->scratch(), block.count);
-      squared_distance_ +=
-          dynamics::squared_distance(memory_->scratch(), result(ready_), DType::kFloat32, block.count);
-    }
+    if (!plan_.has_result) own_.compare(ready_);
     ++ready_;
   }
 
@@ -384,16 +396,23 @@ class TreePass::Impl : public std::enable_shared_from_this<TreePass::Impl> {
 
   // ---- the end
   // ------------------------------------------------------------------------------------------------------
-  void commit() {
+  /// From here on nothing of it can fail but a device.
+  void commit(double now) {
+    if (!committing_) last_progress_ = now;
+    committing_ = true;
+    if (!plan_.has_result) {
+      if (!own_.commit()) {
+        device_busy_ = true;
+        if (now - last_progress_ > plan_.timeout) {
+          throw DeviceError(
+              fmt::format("a device has not taken the result of a tree pass within {:g} s", plan_.timeout));
+        }
+        return;
+      }
+      if (averages()) memory_->keep(members());
+    }
     complete_ = true;
     over_ = true;
-    if (plan_.has_result) return;
-    for (std::size_t k = 0; k < blocks_; ++k) {
-      if (pieces_[k].kind != Kind::kModel) continue;
-      std::memcpy(replica_.block(pieces_[k].block).x, payload(k), pieces_[k].payload);
-    }
-    replica_.clear_corrections();
-    if (averages()) memory_->keep(members());
   }
 
   /// Whom this worker waits for, for the message.
@@ -421,6 +440,7 @@ class TreePass::Impl : public std::enable_shared_from_this<TreePass::Impl> {
   std::vector<TreePiece> pieces_;
   std::size_t blocks_;
   std::shared_ptr<PassMemory> memory_;
+  TreeBlocks own_;
   std::optional<Parent> parent_;
   std::vector<Child> children_;  // never resized: operations in flight point into it
 
@@ -428,8 +448,10 @@ class TreePass::Impl : public std::enable_shared_from_this<TreePass::Impl> {
   std::size_t ready_ = 0;  // blocks before this one are results
   std::uint32_t members_ = 0;
   std::vector<int> counted_;
-  double squared_distance_ = 0.0;
   std::string error_;
+  bool settled_ = false;
+  bool committing_ = false;
+  bool device_busy_ = false;
   bool over_ = false;
   bool complete_ = false;
 };
@@ -452,6 +474,12 @@ int TreePass::members() const {
 }
 const std::vector<int>& TreePass::counted() const {
   return impl_->counted();
+}
+bool TreePass::committing() const {
+  return impl_->committing();
+}
+bool TreePass::device_busy() const {
+  return impl_->device_busy();
 }
 double TreePass::squared_distance() const {
   return impl_->squared_distance();

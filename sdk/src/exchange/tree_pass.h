@@ -18,7 +18,8 @@ struct TreeLinks {
 
 enum class TreeOperation {
   kBroadcast,  ///< x = the root's x everywhere; d = z = 0
-  kAverage,    ///< x = Σ (x + d + ½z) / members, everywhere; d = z = 0
+  /// x = Σ (x + d + ½z) / members, everywhere; d = z = 0 (with bf16 parameters d keeps what x cannot hold)
+  kAverage,
   /// The same, and everyone hears whom it counts, and measures how far it was from the mean of the counted
   /// positions. With momentum that mean is not the result, and travels beside it: twice the bytes.
   kFinalAverage,
@@ -50,7 +51,7 @@ struct TreePlan {
 /// serve the next one; after a broken one, close them. Sums are float32, added in the tree's order: the
 /// result is the same to the bit on every worker and in every run of the same tree. Values that are not
 /// finite are averaged like any others (squared_distance() then tells). All calls from the communication
-/// thread; replica and connections must outlive the object.
+/// thread; replica and connections must outlive the object. With devices, advance() may throw DeviceError.
 class TreePass {
  public:
   /// Throws ConfigurationError when there is no memory for the copy.
@@ -60,6 +61,11 @@ class TreePass {
   TreePass& operator=(const TreePass&) = delete;
 
   bool advance(double now);  ///< true: over
+  /// The last advance() stopped because work on a device is not done: look again within microseconds.
+  bool device_busy() const;
+  /// All blocks have been exchanged, and x is being replaced: who drops the pass now leaves a part of it
+  /// behind.
+  bool committing() const;
   bool complete() const;
   const std::string& error() const;  ///< why not; names the peer
   /// Averages, once complete: how many workers the result counts (with has_result somewhere: that earlier

@@ -7,6 +7,7 @@ Error::~Error() = default;
 ConfigurationError::~ConfigurationError() = default;
 TransportError::~TransportError() = default;
 MembershipError::~MembershipError() = default;
+DeviceError::~DeviceError() = default;
 TimeoutError::~TimeoutError() = default;
 
 }  // namespace duet

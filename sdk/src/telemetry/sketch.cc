@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "dynamics/passes.h"
+#include "telemetry/sketch_row.h"
+
 // Compiled once per SIMD target, chosen at run time: see dynamics/passes.cc.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "telemetry/sketch.cc"
@@ -14,35 +17,21 @@
 namespace duet::telemetry {
 namespace {
 
-constexpr std::size_t kGroups = 2;  // of a row: as many as sign bits in a word
-constexpr std::size_t kStepsPerGroup = 32;
-static_assert(kGroups * kStepsPerGroup * Sketcher::kStep == kSketchSize);
+static_assert(kSketchStep == Sketcher::kStep);
 
-// SplitMix64's output function (Steele, Lea, Flood, 2014).
-inline std::uint64_t mix_bits(std::uint64_t value) {
-  value = (value ^ (value >> 30)) * 0xBF58476D1CE4E5B9ULL;
-  value = (value ^ (value >> 27)) * 0x94D049BB133111EBULL;
-  return value ^ (value >> 31);
-}
-
-// The randomness of one row, the same on every target: element `column` has the sign bit number 31 − (step in
-// its group) of word signs[group][column % kStep], and goes to place (column + rotation) % kSketchSize.
+// The randomness of one row (sketch_row.h), drawn once for all of its elements.
 struct Row {
-  Row(std::uint64_t key, std::uint64_t index) {
-    constexpr std::uint64_t kDraws = kGroups * Sketcher::kStep / 2 + 1;
-    std::uint64_t state = key + index * kDraws * kIncrement;
-    for (auto& group : signs) {
-      for (std::size_t lane = 0; lane < Sketcher::kStep; lane += 2) {
-        const std::uint64_t bits = mix_bits(state += kIncrement);
-        group[lane] = static_cast<std::uint32_t>(bits);
-        group[lane + 1] = static_cast<std::uint32_t>(bits >> 32);
+  Row(std::uint64_t key, std::uint64_t index) : rotation(row_rotation(key, index)) {
+    for (std::size_t group = 0; group < kSketchGroups; ++group) {
+      for (std::size_t lane = 0; lane < kSketchStep; lane += 2) {
+        const std::uint64_t bits = row_draw(key, index, group * (kSketchStep / 2) + lane / 2 + 1);
+        signs[group][lane] = static_cast<std::uint32_t>(bits);
+        signs[group][lane + 1] = static_cast<std::uint32_t>(bits >> 32);
       }
     }
-    rotation = mix_bits(state += kIncrement) % kSketchSize;
   }
 
-  static constexpr std::uint64_t kIncrement = 0x9E3779B97F4A7C15ULL;
-  alignas(64) std::uint32_t signs[kGroups][Sketcher::kStep];
+  alignas(64) std::uint32_t signs[kSketchGroups][kSketchStep];
   std::size_t rotation;
 };
 
@@ -133,8 +122,21 @@ void Sketcher::reset() {
   sums_.fill(0.0);
 }
 
-void Sketcher::add(const float* x, const float* d, std::size_t offset, std::size_t count) {
-  HWY_DYNAMIC_DISPATCH(sketch_pass)(key_, x, d, offset, count, sums_.data());
+void Sketcher::add(dynamics::ConstElements x, const float* d, std::size_t offset, std::size_t count) {
+  if (x.dtype == DType::kFloat32) {
+    HWY_DYNAMIC_DISPATCH(sketch_pass)
+    (key_, static_cast<const float*>(x.data), d, offset, count, sums_.data());
+    return;
+  }
+  // A part at a time, while it is in cache.
+  std::array<float, kSketchSize> wide;
+  const auto* const half = static_cast<const std::uint16_t*>(x.data);
+  for (std::size_t done = 0; done < count; done += wide.size()) {
+    const std::size_t part = std::min(count - done, wide.size());
+    dynamics::widen({half + done, x.dtype}, wide.data(), part);
+    HWY_DYNAMIC_DISPATCH(sketch_pass)
+    (key_, wide.data(), d == nullptr ? nullptr : d + done, offset + done, part, sums_.data());
+  }
 }
 
 std::vector<double> Sketcher::values() const {

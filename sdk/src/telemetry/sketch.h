@@ -5,13 +5,14 @@
 #include <cstdint>
 #include <vector>
 
+#include "dynamics/elements.h"
+#include "telemetry/sketch_row.h"
+
 /// A count sketch of a long vector: a random projection to kSketchSize numbers with a seed that all workers
 /// share. Linear; E‖sketch(v)‖² = ‖v‖², with a relative deviation of at most about √(2/kSketchSize) ≈ 4 %,
 /// whatever v. Element i goes, with a random sign, to one of kSketchSize places. Pure; thread-safe on
 /// different objects.
 namespace duet::telemetry {
-
-constexpr std::size_t kSketchSize = 1024;
 
 /// How it is fast: kSketchSize consecutive elements (a row) go to kSketchSize different places, in order,
 /// from a random place on, so that memory is read and written in order. Two elements of one row never share a
@@ -20,11 +21,12 @@ constexpr std::size_t kSketchSize = 1024;
 class Sketcher {
  public:
   explicit Sketcher(std::uint64_t seed);
+  std::uint64_t key() const { return key_; }  ///< for row_draw() elsewhere
   void reset();
   /// Adds elements offset … offset + count of v = x + d, a float32 sum (d null: v = x). x and d point at the
   /// first of these elements. Calls in ascending order of offset give the same numbers to the bit, however v
   /// is cut and whatever the processor; in any other order, up to rounding.
-  void add(const float* x, const float* d, std::size_t offset, std::size_t count);
+  void add(dynamics::ConstElements x, const float* d, std::size_t offset, std::size_t count);
   /// The projection so far: kSketchSize numbers. Not finite where an element was not.
   std::vector<double> values() const;
 

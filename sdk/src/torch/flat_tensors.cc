@@ -14,7 +14,7 @@
 namespace duet::torch {
 namespace {
 
-constexpr std::int64_t kAlignment = 64 / sizeof(float);
+constexpr std::int64_t kAlignmentBytes = 64;
 
 std::string describe(const at::Tensor& tensor) {
   std::ostringstream text;
@@ -23,12 +23,13 @@ std::string describe(const at::Tensor& tensor) {
 }
 
 void require_supported(const std::string& name, const at::Tensor& tensor) {
-  if (tensor.layout() == at::kStrided && tensor.device().is_cpu() && tensor.scalar_type() == at::kFloat)
-    return;
+  const bool here = tensor.device().is_cpu() || tensor.device().is_cuda();
+  const bool type = tensor.scalar_type() == at::kFloat || tensor.scalar_type() == at::kBFloat16;
+  if (tensor.layout() == at::kStrided && here && type) return;
   throw ConfigurationError(
       "parameter '" + name + "' is " + describe(tensor) + (tensor.is_sparse() ? " (sparse)" : "") +
-      ": Duet trains dense float32 parameters on the CPU; convert the model before the Trainer is "
-      "made, e.g. model->to(torch::kCPU, torch::kFloat32)");
+      ": Duet trains dense float32 (or bfloat16) parameters on the CPU or on CUDA devices; convert the model "
+      "before the Trainer is made, e.g. model->to(torch::kFloat32)");
 }
 
 // The memory between a tensor's first and last element, for finding tensors that overlap.
@@ -37,7 +38,7 @@ std::pair<std::uintptr_t, std::uintptr_t> extent(const at::Tensor& tensor) {
   std::int64_t last = 0;
   for (std::int64_t i = 0; i < tensor.dim(); ++i)
     last += (tensor.size(i) - 1) * tensor.stride(i);
-  return {begin, begin + static_cast<std::uintptr_t>(last + 1) * sizeof(float)};
+  return {begin, begin + static_cast<std::uintptr_t>(last + 1) * tensor.element_size()};
 }
 
 // A dense tensor keeps its order in memory (channels_last is faster for some models); any other becomes
@@ -47,8 +48,9 @@ std::vector<std::int64_t> strides_in_flat(const at::Tensor& tensor) {
   return tensor.contiguous().strides().vec();
 }
 
-std::int64_t aligned(std::int64_t elements) {
-  return (elements + kAlignment - 1) / kAlignment * kAlignment;
+std::int64_t aligned(std::int64_t elements, at::ScalarType type) {
+  const std::int64_t line = kAlignmentBytes / static_cast<std::int64_t>(c10::elementSize(type));
+  return (elements + line - 1) / line * line;
 }
 
 }  // namespace
@@ -57,18 +59,24 @@ FlatParameters::FlatParameters(::torch::nn::Module& model, const ::torch::optim:
   const at::NoGradGuard no_grad;
   std::unordered_set<const c10::TensorImpl*> seen;
   std::map<std::uintptr_t, std::size_t> by_address;  // first byte → slot
-  std::ostringstream schema;
-  std::int64_t total = 0;
+  const auto schema_line = [](const std::string& name, const at::Tensor& parameter) {
+    std::ostringstream line;
+    line << name << ' ' << parameter.sizes();
+    if (!parameter.is_contiguous()) line << " strides " << parameter.strides();
+    line << (parameter.scalar_type() == at::kBFloat16 ? " bfloat16\n" : " float32\n");
+    return line.str();
+  };
 
   for (const auto& item : model.named_parameters()) {
     const at::Tensor& parameter = item.value();
-    schema << item.key() << ' ' << parameter.sizes();
-    if (!parameter.is_contiguous()) schema << " strides " << parameter.strides();
-    schema << " float32\n";
-    if (!seen.insert(parameter.unsafeGetTensorImpl()).second) continue;  // tied: one tensor under two names
-    require_supported(item.key(), parameter);
+    const bool fresh = seen.insert(parameter.unsafeGetTensorImpl()).second;
+    if (fresh) require_supported(item.key(), parameter);
+    const std::size_t at = group_of(parameter);
+    Group& group = groups_[at];
+    group.schema += schema_line(item.key(), parameter);
+    if (!fresh) continue;  // tied: one tensor under two names
 
-    Slot slot{item.key(), parameter, total, parameter.sizes().vec(), strides_in_flat(parameter)};
+    Slot slot{item.key(), parameter, at, group.total, parameter.sizes().vec(), strides_in_flat(parameter)};
     if (parameter.numel() > 0) {
       const auto [begin, end] = extent(parameter);
       const auto found = by_address.find(begin);
@@ -88,10 +96,10 @@ FlatParameters::FlatParameters(::torch::nn::Module& model, const ::torch::optim:
       }
       by_address.emplace(begin, slots_.size());
     }
-    total += aligned(parameter.numel());
+    group.total += aligned(parameter.numel(), group.type);
     slots_.push_back(std::move(slot));
   }
-  if (total == 0) {
+  if (std::all_of(groups_.begin(), groups_.end(), [](const Group& group) { return group.total == 0; })) {
     throw ConfigurationError(
         "the model has no parameters: nothing to train (are its layers registered with "
         "register_module()?)");
@@ -107,8 +115,9 @@ FlatParameters::FlatParameters(::torch::nn::Module& model, const ::torch::optim:
     }
   }
 
-  schema_ = schema.str();
-  flat_ = at::zeros({total}, at::TensorOptions().dtype(at::kFloat));
+  for (Group& group : groups_) {
+    group.flat = at::zeros({group.total}, at::TensorOptions().dtype(group.type).device(group.device));
+  }
   for (auto& slot : slots_) {
     const at::Tensor target = view(slot);
     target.copy_(slot.parameter);
@@ -116,22 +125,52 @@ FlatParameters::FlatParameters(::torch::nn::Module& model, const ::torch::optim:
   }
 }
 
+std::size_t FlatParameters::group_of(const at::Tensor& parameter) {
+  for (std::size_t i = 0; i < groups_.size(); ++i) {
+    if (groups_[i].device == parameter.device() && groups_[i].type == parameter.scalar_type()) return i;
+  }
+  groups_.push_back({parameter.device(), parameter.scalar_type(), 0, {}, {}});
+  return groups_.size() - 1;
+}
+
 at::Tensor FlatParameters::view(const Slot& slot) const {
-  return flat_.as_strided(slot.sizes, slot.strides, slot.offset);
+  return groups_[slot.group].flat.as_strided(slot.sizes, slot.strides, slot.offset);
 }
 
 bool FlatParameters::attached(const Slot& slot) const {
+  const at::Tensor& flat = groups_[slot.group].flat;
+  const auto* const begin = static_cast<const std::byte*>(flat.data_ptr());
   return slot.parameter.numel() == 0 ||
-         slot.parameter.data_ptr() == static_cast<const float*>(flat_.data_ptr()) + slot.offset;
+         slot.parameter.data_ptr() == begin + static_cast<std::size_t>(slot.offset) * flat.element_size();
 }
 
-Buffer FlatParameters::buffer() {
-  Buffer buffer;
-  buffer.data = flat_.data_ptr();
-  buffer.count = static_cast<std::size_t>(flat_.numel());
-  buffer.name = "parameters";
-  buffer.schema = schema_;
-  return buffer;
+std::vector<Buffer> FlatParameters::buffers() const {
+  std::vector<Buffer> buffers;
+  for (const Group& group : groups_) {
+    Buffer buffer;
+    buffer.data = group.flat.data_ptr();
+    buffer.count = static_cast<std::size_t>(group.total);
+    buffer.dtype = group.type == at::kBFloat16 ? DType::kBFloat16 : DType::kFloat32;
+    // Not by where it is: workers on different devices train the same model.
+    buffer.name = groups_.size() == 1 ? "parameters" : "parameters " + std::to_string(buffers.size());
+    buffer.schema = group.schema;
+    if (group.device.is_cuda()) {
+      buffer.device = DeviceKind::kCuda;
+      buffer.device_index = group.device.index();
+    }
+    buffers.push_back(std::move(buffer));
+  }
+  return buffers;
+}
+
+std::vector<int> FlatParameters::cuda_devices() const {
+  std::vector<int> devices;
+  for (const Group& group : groups_) {
+    const int index = group.device.index();
+    if (group.device.is_cuda() && std::find(devices.begin(), devices.end(), index) == devices.end())
+      devices.push_back(index);
+  }
+  return devices;
 }
 
 void FlatParameters::check() const {
@@ -147,8 +186,9 @@ void FlatParameters::check() const {
 void FlatParameters::reattach() {
   const at::NoGradGuard no_grad;
   for (auto& slot : slots_) {
-    if (slot.parameter.sizes() != at::IntArrayRef(slot.sizes) || slot.parameter.scalar_type() != at::kFloat ||
-        !slot.parameter.device().is_cpu()) {
+    const Group& group = groups_[slot.group];
+    if (slot.parameter.sizes() != at::IntArrayRef(slot.sizes) || slot.parameter.scalar_type() != group.type ||
+        slot.parameter.device() != group.device) {
       throw ConfigurationError(
           "parameter '" + slot.name + "' became " + describe(slot.parameter) +
           ": the other workers have another model; shapes, types and devices are fixed once the "

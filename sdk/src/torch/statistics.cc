@@ -30,7 +30,13 @@ Statistics::Statistics(const ::torch::nn::Module& model) {
   }
   schema_ = schema.str();
   if (entries_.empty()) return;
-  flat_ = at::empty({total}, at::TensorOptions().dtype(at::kFloat));
+  // Where they all are, or else on the CPU.
+  c10::Device device = entries_.front().tensor.device();
+  for (const auto& entry : entries_) {
+    if (entry.tensor.device() != device) device = c10::Device(c10::DeviceType::CPU);
+  }
+  if (!device.is_cuda()) device = c10::Device(c10::DeviceType::CPU);
+  flat_ = at::empty({total}, at::TensorOptions().dtype(at::kFloat).device(device));
   last_ = gather();
   flat_.copy_(last_);
 }
@@ -43,6 +49,10 @@ Buffer Statistics::buffer(int every) {
   buffer.schema = schema_;
   buffer.role = BufferRole::kStatistics;
   buffer.every = every;
+  if (flat_.device().is_cuda()) {
+    buffer.device = DeviceKind::kCuda;
+    buffer.device_index = flat_.device().index();
+  }
   return buffer;
 }
 

@@ -11,9 +11,9 @@
 
 namespace duet::torch {
 
-/// A model's floating-point buffers (batch-norm statistics), copied to and from one flat float32 tensor.
-/// Copies, not views: forward passes write them at any time, and the communication thread must read what
-/// nobody writes.
+/// A model's floating-point buffers (batch-norm statistics), copied to and from one flat float32 tensor, on
+/// the device that they are on. Copies, not views: forward passes write them at any time, and the
+/// communication thread must read what nobody writes.
 class Statistics {
  public:
   explicit Statistics(const ::torch::nn::Module& model);

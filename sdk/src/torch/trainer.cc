@@ -1,5 +1,9 @@
 #include "duet/torch/trainer.h"
 
+#include <c10/core/impl/VirtualGuardImpl.h>
+
+#include <algorithm>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,6 +23,8 @@ class Trainer::Impl {
         trainer_options_(trainer_options),
         parameters_(*model_, optimizer),
         statistics_(*model_),
+        cuda_devices_(devices()),
+        streams_(current_streams()),
         worker_(std::move(options), buffers()) {
     statistics_.push();
   }
@@ -26,6 +32,7 @@ class Trainer::Impl {
   // Whatever the optimizer returns, behind the gate.
   ::torch::Tensor step(const ::torch::optim::Optimizer::LossClosure& closure, std::uint64_t samples) {
     parameters_.check();
+    follow_streams();
     ::torch::Tensor loss;
     const auto update = [&] {
       const bool mixing = trainer_options_.statistics_every > 0;
@@ -40,6 +47,7 @@ class Trainer::Impl {
   }
 
   void edit(const std::function<void()>& change) {
+    follow_streams();
     worker_.edit([&] {
       change();
       parameters_.reattach();
@@ -48,6 +56,7 @@ class Trainer::Impl {
 
   FinishResult finish() {
     parameters_.check();
+    follow_streams();
     worker_.edit([&] { statistics_.pull(); });
     FinishResult result = worker_.finish();
     statistics_.push();
@@ -63,9 +72,51 @@ class Trainer::Impl {
                                std::to_string(trainer_options_.statistics_every) +
                                ": it must be 0 (at the end only) or k (in every k-th meeting)");
     }
-    std::vector<Buffer> buffers{parameters_.buffer()};
+    std::vector<Buffer> buffers = parameters_.buffers();
     if (!statistics_.empty()) buffers.push_back(statistics_.buffer(trainer_options_.statistics_every));
+    for (Buffer& buffer : buffers) {
+      if (buffer.device == DeviceKind::kCuda) buffer.stream = streams_.at(buffer.device_index);
+    }
     return buffers;
+  }
+
+  std::vector<int> devices() const {
+    std::vector<int> all = parameters_.cuda_devices();
+    if (!statistics_.empty() && statistics_.flat().device().is_cuda()) {
+      const int index = statistics_.flat().device().index();
+      if (std::find(all.begin(), all.end(), index) == all.end()) all.push_back(index);
+    }
+    return all;
+  }
+
+  // The streams that LibTorch enqueues on now, by device.
+  std::map<int, void*> current_streams() const {
+    std::map<int, void*> streams;
+    for (const int index : cuda_devices_) {
+      streams[index] = nullptr;
+      if (trainer_options_.current_stream) {
+        streams[index] = trainer_options_.current_stream(index);
+        continue;
+      }
+      const c10::Device device(c10::DeviceType::CUDA, static_cast<c10::DeviceIndex>(index));
+      const c10::impl::VirtualGuardImpl guard(c10::DeviceType::CUDA);
+      if (guard.getStream(device) != guard.getDefaultStream(device)) {
+        throw ConfigurationError(
+            "LibTorch works on a CUDA stream of its own on cuda:" + std::to_string(index) +
+            ", which this adapter, built without CUDA, cannot look at: set TrainerOptions::current_stream "
+            "(docs/cuda.md has the line)");
+      }
+    }
+    return streams;
+  }
+
+  void follow_streams() {
+    if (cuda_devices_.empty()) return;
+    auto now = current_streams();
+    for (const auto& [index, stream] : now) {
+      if (stream != streams_.at(index)) worker_.set_stream(index, stream);
+    }
+    streams_ = std::move(now);
   }
 
   std::shared_ptr<::torch::nn::Module> model_;
@@ -73,6 +124,8 @@ class Trainer::Impl {
   TrainerOptions trainer_options_;
   FlatParameters parameters_;
   Statistics statistics_;
+  std::vector<int> cuda_devices_;
+  std::map<int, void*> streams_;
   Worker worker_;  // last: its communication thread reads the others' memory
 };
 

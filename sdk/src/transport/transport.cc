@@ -26,6 +26,24 @@ std::vector<duet_setting> to_c(const Settings& settings) {
   return out;
 }
 
+duet_memory host_memory(void* data, std::uint64_t bytes) {
+  return {.data = data,
+          .bytes = bytes,
+          .kind = DUET_MEMORY_HOST,
+          .device = 0,
+          .stream = nullptr,
+          .registration = nullptr};
+}
+
+duet_memory cuda_memory(const DeviceMemory& memory, std::uint64_t bytes) {
+  return {.data = memory.data,
+          .bytes = bytes,
+          .kind = DUET_MEMORY_CUDA,
+          .device = memory.index,
+          .stream = memory.stream,
+          .registration = nullptr};
+}
+
 std::string describe(const duet_error& error) {
   std::string text = error.text[0] != '\0' ? error.text : status_name(error.status);
   if (error.system_error != 0) text += fmt::format(" (system error {})", error.system_error);
@@ -330,15 +348,24 @@ std::string Connection::error() {
 }
 
 bool Connection::send(const void* data, std::uint64_t bytes, std::uint64_t deadline_ns, Completion done) {
-  return post(true, const_cast<void*>(data), bytes, deadline_ns, std::move(done));
+  return post(true, host_memory(const_cast<void*>(data), bytes), deadline_ns, std::move(done));
 }
 
 bool Connection::receive(void* data, std::uint64_t bytes, std::uint64_t deadline_ns, Completion done) {
-  return post(false, data, bytes, deadline_ns, std::move(done));
+  return post(false, host_memory(data, bytes), deadline_ns, std::move(done));
 }
 
-bool Connection::post(bool send, void* data, std::uint64_t bytes, std::uint64_t deadline_ns,
+bool Connection::send(const DeviceMemory& memory, std::uint64_t bytes, std::uint64_t deadline_ns,
                       Completion done) {
+  return post(true, cuda_memory(memory, bytes), deadline_ns, std::move(done));
+}
+
+bool Connection::receive(const DeviceMemory& memory, std::uint64_t bytes, std::uint64_t deadline_ns,
+                         Completion done) {
+  return post(false, cuda_memory(memory, bytes), deadline_ns, std::move(done));
+}
+
+bool Connection::post(bool send, const duet_memory& memory, std::uint64_t deadline_ns, Completion done) {
   Context::Operations& operations = *operations_;
   // No poll() will ever run the callback.
   if (!operations.open)
@@ -349,14 +376,11 @@ bool Connection::post(bool send, void* data, std::uint64_t bytes, std::uint64_t 
   const std::uint64_t id = operations.next_id++;
   const auto pending = operations.pending.emplace(id, std::move(done)).first;
   if (connection_ != nullptr) {
-    const duet_memory memory{.data = data,
-                             .bytes = bytes,
-                             .kind = DUET_MEMORY_HOST,
-                             .device = 0,
-                             .stream = nullptr,
-                             .registration = operations.registration_of(data, bytes)};
+    duet_memory posted = memory;
+    if (posted.kind == DUET_MEMORY_HOST)
+      posted.registration = operations.registration_of(posted.data, posted.bytes);
     const duet_transport& table = *operations.table;
-    status = (send ? table.post_send : table.post_receive)(connection_, &memory, id, deadline_ns, &error);
+    status = (send ? table.post_send : table.post_receive)(connection_, &posted, id, deadline_ns, &error);
     if (status == DUET_AGAIN) {
       operations.pending.erase(pending);
       return false;

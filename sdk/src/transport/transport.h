@@ -120,6 +120,13 @@ class Context {
 /// Called from Context::poll(), exactly once per accepted post.
 using Completion = std::function<void(duet_status status, std::uint64_t bytes)>;
 
+/// Memory on a device, for transports that take it (DUET_CAPABILITY_CUDA_MEMORY).
+struct DeviceMemory {
+  void* data = nullptr;
+  std::int32_t index = 0;
+  void* stream = nullptr;  ///< in whose order the memory is valid (to send) or free (to receive)
+};
+
 class Connection {
  public:
   ~Connection();  ///< closes; operations in flight complete later, through Context::poll()
@@ -136,12 +143,14 @@ class Connection {
   /// place for errors.
   bool send(const void* data, std::uint64_t bytes, std::uint64_t deadline_ns, Completion done);
   bool receive(void* data, std::uint64_t bytes, std::uint64_t deadline_ns, Completion done);
+  bool send(const DeviceMemory& memory, std::uint64_t bytes, std::uint64_t deadline_ns, Completion done);
+  bool receive(const DeviceMemory& memory, std::uint64_t bytes, std::uint64_t deadline_ns, Completion done);
 
  private:
   friend class Context;
   Connection(std::shared_ptr<Context::Operations> operations, duet_connection* connection, std::string peer,
              std::string refusal);
-  bool post(bool send, void* data, std::uint64_t bytes, std::uint64_t deadline_ns, Completion done);
+  bool post(bool send, const duet_memory& memory, std::uint64_t deadline_ns, Completion done);
   std::shared_ptr<Context::Operations> operations_;
   duet_connection* connection_;  // null: refused from the start
   std::string peer_;

@@ -11,7 +11,6 @@
 
 #include "duet/error.h"
 #include "support/log.h"
-#include "telemetry/sketch.h"
 #include "topology/present_graph.h"
 
 namespace duet::worker {
@@ -162,12 +161,16 @@ void Communication::stop() {
 }
 
 std::vector<double> Communication::sketch() {
-  telemetry::Sketcher sketcher(sketch_seed(options_));
-  std::size_t next_block = 0;
-  if (!sketch_position(replica_, sketcher, next_block, replica_.parameter_block_count(), kSketchPatience)) {
+  if (!sketch_) {
+    sketch_ = std::make_unique<PositionSketch>(replica_, sketch_seed(options_.seed),
+                                               PositionSketch::Side::kCommunication);
+  }
+  sketch_->reset();
+  if (!sketch_->add(replica_.parameter_block_count(), kSketchPatience)) {
     throw TimeoutError("sketch(): the trainer did not let go of the parameters within a second");
   }
-  return sketcher.values();
+  sketch_->wait(kSketchPatience);
+  return sketch_->values();
 }
 
 void Communication::run() {
@@ -245,7 +248,7 @@ bool Communication::turn(double now) {
   if (stage_before && !finisher_.active() && meetings_ != nullptr) meetings_->publish(now);
   gatherer_.advance(now);
   // The average of a step leaves everyone a position at any time; the other passes make an end of one.
-  ticks_.pause(!started_ ||
+  ticks_.pause(!started_ || runner_.committing() ||
                (runner_.state() == TreeRunner::State::kRunning && runner_.purpose() != TreePurpose::kStep));
   more |= ticks_.advance(now);
   return more;

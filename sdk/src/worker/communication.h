@@ -22,6 +22,7 @@
 #include "worker/gatherer.h"
 #include "worker/liveness.h"
 #include "worker/meeting_driver.h"
+#include "worker/position_sketch.h"
 #include "worker/postbox.h"
 #include "worker/shared.h"
 #include "worker/tick_driver.h"
@@ -105,6 +106,7 @@ class Communication {
   Liveness liveness_;
   std::unique_ptr<MeetingDriver> meetings_;
   TickDriver ticks_;
+  std::unique_ptr<PositionSketch> sketch_;  ///< for observers
   TreeRunner runner_;
   Finisher finisher_;
   Gatherer gatherer_;

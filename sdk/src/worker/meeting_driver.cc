@@ -19,6 +19,8 @@ constexpr double kPublishInterval = 0.05;
 constexpr std::uint64_t kStepsPerTurn = 64;
 /// How soon to look again when the trainer is inside the gate.
 constexpr double kGateRetry = 0.0005;
+/// And at a device's work, of which a block has several pieces in a row, each of some ten microseconds.
+constexpr double kDeviceRetry = 20e-6;
 
 /// Tokens and meeting ids come from here: they must differ from run to run, whatever the options' seed.
 std::uint64_t random_seed() {
@@ -51,7 +53,8 @@ MeetingDriver::MeetingDriver(exchange::Replica& replica, const Options& options,
       clock_(dynamics::make_clock(options.clock, topology.rate_of(options.rank))),
       pairing_(pairing_config(options, topology)),
       links_(context, roster),
-      staging_(exchange::make_staging(replica, options.wire, options.blocks_in_flight)),
+      staging_(
+          exchange::make_staging(replica, options.wire, options.blocks_in_flight, context.capabilities())),
       start_(now) {
   staging_->register_with(context);
   for (const auto& neighbour : topology.neighbours(options.rank)) {
@@ -172,7 +175,9 @@ bool MeetingDriver::advance(double now) {
 double MeetingDriver::next_deadline(double now) const {
   double deadline = std::min(pairing_.next_timer(), last_publish_ + std::max(kPublishInterval, 0.2));
   if (meeting_ != nullptr) {
-    deadline = std::min(deadline, now + (meeting_->gate_busy() ? kGateRetry : 0.1));
+    deadline = std::min(deadline, now + (meeting_->device_busy() ? kDeviceRetry
+                                         : meeting_->gate_busy() ? kGateRetry
+                                                                 : 0.1));
   }
   return deadline;
 }

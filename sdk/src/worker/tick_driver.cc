@@ -20,32 +20,12 @@ double wall_seconds() {
 
 }  // namespace
 
-std::uint64_t sketch_seed(const Options& options) {
-  return options.seed ^ 0x5ce7c4a11dea1ULL;
-}
-
-void sketch_block(const exchange::Block& block, telemetry::Sketcher& sketcher) {
-  sketcher.add(block.x, block.d, block.offset, block.count);
-}
-
-bool sketch_position(exchange::Replica& replica, telemetry::Sketcher& sketcher, std::size_t& next_block,
-                     std::size_t block_limit, double patience) {
-  const std::size_t end = std::min(replica.parameter_block_count(), next_block + block_limit);
-  for (; next_block < end; ++next_block) {
-    if (!replica.gate().enter_communication(patience)) return false;
-    sketch_block(replica.block(next_block), sketcher);
-    replica.gate().leave_communication();
-  }
-  return true;
-}
-
 TickDriver::TickDriver(exchange::Replica& replica, const Options& options, Postbox& postbox, Shared& shared)
-    : replica_(replica),
-      options_(options),
+    : options_(options),
       postbox_(postbox),
       shared_(shared),
       tree_(patience()),
-      sketcher_(sketch_seed(options)) {}
+      sketch_(replica, sketch_seed(options.seed), PositionSketch::Side::kCommunication) {}
 
 // Long enough for a deep tree on a busy machine, short enough that broken ticks do not pile up.
 double TickDriver::patience() const {
@@ -91,10 +71,9 @@ bool TickDriver::advance(double now) {
       // A tick that could not be sketched before the next one came is given up.
       last_tick_ = tick;
       sampling_ = true;
-      next_block_ = 0;
-      sketcher_.reset();
+      sketch_.reset();
     }
-    const std::size_t block_before = next_block_;
+    const std::size_t block_before = sketch_.added();
     if (sampling_ && sample()) {
       sampling_ = false;
       control::TickSums own;
@@ -106,11 +85,11 @@ bool TickDriver::advance(double now) {
         own.losses = 1;
         own.loss_sum = shared_.loss.load(std::memory_order_relaxed);
       }
-      own.sketch = sketcher_.values();
+      own.sketch = sketch_.values();
       tree_.on_own(now, std::move(own));
     }
-    // Without the gate there is nothing to do but to look again soon (next_deadline()).
-    more = sampling_ && next_block_ != block_before;
+    // Without the gate, or a device's sums, there is nothing to do but to look again soon (next_deadline()).
+    more = sampling_ && sketch_.added() != block_before;
   }
   tree_.on_time(now);
   for (auto& outgoing : tree_.take_outgoing())
@@ -120,8 +99,7 @@ bool TickDriver::advance(double now) {
 }
 
 bool TickDriver::sample() {
-  return sketch_position(replica_, sketcher_, next_block_, kBlocksPerTurn, 0.0) &&
-         next_block_ == replica_.parameter_block_count();
+  return sketch_.add(kBlocksPerTurn, 0.0) && sketch_.all_added() && sketch_.here();
 }
 
 void TickDriver::publish() {

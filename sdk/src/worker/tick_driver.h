@@ -7,8 +7,8 @@
 #include "duet/options.h"
 #include "exchange/replica.h"
 #include "membership/members.h"
-#include "telemetry/sketch.h"
 #include "telemetry/tick_tree.h"
+#include "worker/position_sketch.h"
 #include "worker/postbox.h"
 #include "worker/shared.h"
 
@@ -37,28 +37,15 @@ class TickDriver {
   bool sample();
   void publish();
 
-  exchange::Replica& replica_;
   const Options& options_;
   Postbox& postbox_;
   Shared& shared_;
   telemetry::TickTree tree_;
-  telemetry::Sketcher sketcher_;
+  PositionSketch sketch_;
   std::uint64_t last_tick_ = 0;
   std::uint64_t meetings_ = 0;
   bool paused_ = true;
   bool sampling_ = false;
-  std::size_t next_block_ = 0;
 };
-
-/// Adds one block's position to a sketch; behind the gate. Statistics are no part of the position.
-void sketch_block(const exchange::Block& block, telemetry::Sketcher& sketcher);
-
-/// The sketch of the replica's position x + d, block by block behind the gate, which it waits for (at most
-/// `patience` seconds a block). False: the trainer did not let go of the gate.
-bool sketch_position(exchange::Replica& replica, telemetry::Sketcher& sketcher, std::size_t& next_block,
-                     std::size_t block_limit, double patience);
-
-/// The projection's seed, the same on all members.
-std::uint64_t sketch_seed(const Options& options);
 
 }  // namespace duet::worker

@@ -22,6 +22,8 @@ constexpr double kNever = std::numeric_limits<double>::infinity();
 constexpr double kShortRetry = 0.2;
 /// Only the averages of steps follow each other over the same connections.
 constexpr std::uint64_t kOnlyPass = 1;
+/// How soon to look again at what a device does, block by block.
+constexpr double kDeviceRetry = 20e-6;
 
 }  // namespace
 
@@ -271,6 +273,8 @@ TreeRunner::State TreeRunner::advance(double now) {
   // others hold.
   turn(now);
   if (state_ != State::kRunning) return state_;
+  // On devices x is replaced over several turns, and then is what it was for the others: all of it.
+  if (committing()) return state_;
   if (outdated()) {
     if (!request_.retry) {
       fail(fmt::format("the members changed under way (lost: {})",
@@ -380,7 +384,9 @@ void TreeRunner::pass_failed(double now, const std::string& why) {
 double TreeRunner::next_deadline(double now) const {
   if (state_ != State::kRunning) return kNever;
   if (tickets_.awaiting()) return std::min(request_.deadline, tickets_.next_deadline());
-  return std::min(request_.deadline, nothing_under_way() ? retry_at_ : now + 0.1);
+  if (nothing_under_way()) return std::min(request_.deadline, retry_at_);
+  const bool on_device = pass_ != nullptr && pass_->device_busy();
+  return std::min(request_.deadline, now + (on_device ? kDeviceRetry : 0.1));
 }
 
 }  // namespace duet::worker

@@ -60,6 +60,8 @@ class TreeRunner {
   State advance(double now);
   State state() const { return state_; }
   TreePurpose purpose() const { return request_.purpose; }  ///< of the last start()
+  /// x is being replaced, block by block.
+  bool committing() const { return pass_ != nullptr && pass_->committing(); }
   double next_deadline(double now) const;
 
   const std::string& error() const { return error_; }

@@ -15,14 +15,17 @@
 #include "topology/present_graph.h"
 #include "worker/communication.h"
 #include "worker/join.h"
+#include "worker/position_sketch.h"
 #include "worker/shared.h"
-#include "worker/tick_driver.h"
 
 namespace duet {
 namespace {
 
 /// Control messages are small; this is what one of them may carry for gather().
 constexpr std::size_t kLargestGathered = 16u << 20;
+
+/// A device on which the trainer's work, and a sketch behind it, takes longer has most likely failed.
+constexpr double kSketchSeconds = 30.0;
 
 std::shared_ptr<const TopologyPolicy> policy_for(const Options& options) {
   if (options.topology_policy != nullptr) return options.topology_policy;
@@ -37,35 +40,61 @@ Topology start_graph(const TopologyPolicy& policy, int workers) {
   return topology::PresentGraph(policy, std::move(members)).topology();
 }
 
-/// Holds the trainer's side of the gate, and measures how long it took to get in.
+/// The trainer's turn at the gate, and how long it took to get in. leave() says when the trainer's work is
+/// enqueued (devices) or done (host); without it, because something was thrown, what is left is only logged.
 class TrainerInside {
  public:
-  /// inside: whether the trainer is in there already, from a call further up. Throws Error then: it would
-  /// wait for itself.
-  TrainerInside(exchange::Gate& gate, bool& inside, std::atomic<double>& waited)
-      : gate_(gate), inside_(inside) {
-    if (inside_) {
-      throw Error(
-          "step(), edit() and sketch() may not be called from within the function that was handed to step() "
-          "or "
-          "edit(): call them one after the other");
-    }
+  /// inside: says so to calls from further down.
+  TrainerInside(exchange::Replica& replica, bool& inside, std::atomic<double>& waited)
+      : replica_(replica), inside_(inside) {
     const auto before = std::chrono::steady_clock::now();
-    gate_.enter_trainer();
+    replica_.enter_trainer();
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - before;
     waited.store(waited.load(std::memory_order_relaxed) + took.count(), std::memory_order_relaxed);
     inside_ = true;
   }
   ~TrainerInside() {
+    if (!inside_) return;
+    try {
+      leave();
+    } catch (const std::exception& error) {
+      support::error("{}", error.what());
+    }
+  }
+  void leave() {
     inside_ = false;
-    gate_.leave_trainer();
+    replica_.leave_trainer();
   }
   TrainerInside(const TrainerInside&) = delete;
   TrainerInside& operator=(const TrainerInside&) = delete;
 
  private:
-  exchange::Gate& gate_;
+  exchange::Replica& replica_;
   bool& inside_;
+};
+
+/// While the trainer's thread waits for a tree pass, which writes x on devices in an order of its own.
+class HandedOver {
+ public:
+  explicit HandedOver(exchange::Replica& replica) : replica_(replica) { replica_.hand_over(); }
+  ~HandedOver() {
+    if (!over_) return;
+    try {
+      replica_.take_back();
+    } catch (const std::exception& error) {
+      support::error("{}", error.what());
+    }
+  }
+  void take_back() {
+    over_ = false;
+    replica_.take_back();
+  }
+  HandedOver(const HandedOver&) = delete;
+  HandedOver& operator=(const HandedOver&) = delete;
+
+ private:
+  exchange::Replica& replica_;
+  bool over_ = true;
 };
 
 }  // namespace
@@ -101,7 +130,9 @@ class Worker::Impl : public StepContext {
     if (options.transport == "auto") options.transport = joined.roster.transport;
     communication = std::make_unique<worker::Communication>(
         std::move(joined), options, topology, *policy, constants, std::move(algorithm), *replica, shared);
+    HandedOver handed(*replica);
     communication->start(options.keep_start).get();
+    handed.take_back();
   }
 
   // ---- StepContext
@@ -110,16 +141,29 @@ class Worker::Impl : public StepContext {
   void average(double timeout) override {
     const auto samples = shared.samples.load() * static_cast<std::uint64_t>(members());
     vote = options.sample_goal > 0 && samples >= options.sample_goal ? 1.0F : 0.0F;
+    HandedOver handed(*replica);
     communication->average(timeout).get();
+    handed.take_back();
     if (vote > 0.0F) agreed_to_stop.store(true);
   }
 
-  TrainerInside enter() {
+  /// Before the gate: who is in there already, or is the communication thread, would wait for itself.
+  void check_caller() const {
     if (communication != nullptr && communication->is_this_thread()) {
       throw Error(
-          "step() and edit() are for the trainer's thread; the observer of meetings may not call them");
+          "step(), edit() and set_stream() are for the trainer's thread; the observer of meetings may not "
+          "call them");
     }
-    return {replica->gate(), inside, shared.gate_seconds};
+    if (inside) {
+      throw Error(
+          "step(), edit(), sketch() and set_stream() may not be called from within the function that was "
+          "handed to step() or edit(): call them one after the other");
+    }
+  }
+
+  TrainerInside enter() {
+    check_caller();
+    return {*replica, inside, shared.gate_seconds};
   }
 
   static Options validated(Options options) {
@@ -144,6 +188,7 @@ class Worker::Impl : public StepContext {
   Topology topology;
   worker::Shared shared;
   std::optional<exchange::Replica> replica;
+  std::optional<worker::PositionSketch> sketch;  ///< the trainer's
   std::unique_ptr<StepAlgorithm> step_algorithm;
   float vote = 0.0F;
   std::atomic<bool> agreed_to_stop{false};
@@ -163,9 +208,10 @@ void Worker::step(const std::function<void()>& update, std::uint64_t samples) {
   if (impl.finished)
     throw Error("Worker::step() after finish(): this worker has left the run; make a new one");
   {
-    const TrainerInside inside = impl.enter();
+    TrainerInside inside = impl.enter();
     impl.replica->deliver();
     update();
+    inside.leave();
   }
   impl.shared.samples.fetch_add(samples, std::memory_order_relaxed);
   const auto step = impl.shared.steps.fetch_add(1);
@@ -175,9 +221,10 @@ void Worker::step(const std::function<void()>& update, std::uint64_t samples) {
 }
 
 void Worker::edit(const std::function<void()>& change) {
-  const TrainerInside inside = impl_->enter();
+  TrainerInside inside = impl_->enter();
   impl_->replica->deliver();
   change();
+  inside.leave();
 }
 
 bool Worker::done() const {
@@ -207,7 +254,12 @@ FinishResult Worker::finish() {
     alone.lowest = true;
     return alone;
   }
-  return impl.communication->finish().get();
+  // Handing over goes through the gate.
+  if (!impl.replica->parts().empty()) impl.check_caller();
+  HandedOver handed(*impl.replica);
+  FinishResult result = impl.communication->finish().get();
+  handed.take_back();
+  return result;
 }
 
 std::map<int, std::string> Worker::gather(const std::string& text, double timeout) {
@@ -227,11 +279,21 @@ std::vector<double> Worker::sketch() {
   Impl& impl = *impl_;
   if (impl.communication != nullptr && impl.communication->is_this_thread())
     return impl.communication->sketch();
-  telemetry::Sketcher sketcher(worker::sketch_seed(impl.options));
-  const TrainerInside inside = impl.enter();
-  for (std::size_t i = 0; i < impl.replica->parameter_block_count(); ++i)
-    worker::sketch_block(impl.replica->block(i), sketcher);
-  return sketcher.values();
+  if (!impl.sketch) {
+    impl.sketch.emplace(*impl.replica, worker::sketch_seed(impl.options.seed),
+                        worker::PositionSketch::Side::kTrainer);
+  }
+  TrainerInside inside = impl.enter();
+  impl.sketch->reset();
+  impl.sketch->add(impl.replica->parameter_block_count(), 0.0);
+  impl.sketch->wait(kSketchSeconds);
+  inside.leave();
+  return impl.sketch->values();
+}
+
+void Worker::set_stream(int device_index, void* stream) {
+  impl_->check_caller();
+  impl_->replica->set_stream(device_index, stream);
 }
 
 RunStatus Worker::status() const {

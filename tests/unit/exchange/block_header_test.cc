@@ -56,11 +56,38 @@ TEST(BlockHeader, OpensWhatItSealed) {
 
 TEST(BlockHeader, HasAFixedLayout) {
   const auto block = some_block();
-  const std::array<unsigned char, 56> expected{
-      'D',  'U',  'T',  'B',  1,    0, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0x88, 0x77, 0x66,
-      0x55, 0x44, 0x33, 0x22, 0x11, 5, 0, 0, 0, 9, 0, 0, 0, 3, 0, 0, 0,    1,    0,
-      0,    0,    40,   0,    0,    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,    0};
+  const std::array<unsigned char, 48> expected{
+      'D', 'U', 'T', 'B', 2, 0, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11,
+      5,   0,   0,   0,   9, 0, 0, 0, 3, 0, 0, 0, 1, 0, 0, 0, 40,   0,    0,    0,    0,    0,    0,    0};
   EXPECT_EQ(std::memcmp(block.data(), expected.data(), expected.size()), 0);
+}
+
+/// A payload that stays on a device.
+TEST(BlockHeader, CanBeSealedAlone) {
+  auto block = some_block();
+  seal_header(some_header(), kToken, block.data());
+  BlockHeader found;
+  EXPECT_EQ(open_header(block.data(), block.size(), some_header(), kToken, found), "");
+  EXPECT_EQ(found.members, 3U);
+  EXPECT_THAT(open_header(block.data(), block.size(), some_header(), kToken + 1, found), HasSubstr("token"));
+  EXPECT_EQ(open_block(block.data(), block.size(), some_header(), kToken, found, true), "");
+  EXPECT_THAT(open(block), HasSubstr("answer for it")) << "only where the transport does";
+  for (std::size_t bit = 0; bit < kBlockHeaderBytes * 8; ++bit) {
+    if (bit / 8 >= 56) break;  // the other checksum, which says nothing here
+    block[bit / 8] ^= std::byte(1U << (bit % 8));
+    EXPECT_NE(open_header(block.data(), block.size(), some_header(), kToken, found), "") << "bit " << bit;
+    EXPECT_NE(open_block(block.data(), block.size(), some_header(), kToken, found, true), "")
+        << "bit " << bit;
+    block[bit / 8] ^= std::byte(1U << (bit % 8));
+  }
+}
+
+/// From host memory, to a device: the payload's checksum is there, and cannot be read.
+TEST(BlockHeader, OpensAloneWhatWasSealedWhole) {
+  const auto block = some_block();
+  BlockHeader found;
+  EXPECT_EQ(open_header(block.data(), block.size(), some_header(), kToken, found), "");
+  EXPECT_NE(open_header(block.data(), block.size() - 1, some_header(), kToken, found), "");
 }
 
 TEST(BlockHeader, SeesEveryFlippedBit) {

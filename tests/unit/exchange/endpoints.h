@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -91,7 +92,7 @@ struct Worker {
     for (std::size_t k = 0; k < replica->block_count(); ++k) {
       const Block& block = replica->block(k);
       for (std::size_t i = 0; i < block.count; ++i) {
-        visit(block.x[i], block.d[i], block.z == nullptr ? 0.0F : block.z[i]);
+        visit(block.floats()[i], block.d[i], block.z == nullptr ? 0.0F : block.z[i]);
       }
     }
   }
@@ -108,11 +109,21 @@ struct Worker {
   std::shared_ptr<Staging> staging;
 };
 
+/// d = z = 0.
+inline void clear_corrections(Replica& replica) {
+  for (std::size_t k = 0; k < replica.block_count(); ++k) {
+    const Block& block = replica.block(k);
+    std::fill_n(block.d, block.count, 0.0F);
+    if (block.z != nullptr) std::fill_n(block.z, block.count, 0.0F);
+  }
+  replica.clear_pending();
+}
+
 /// One block's x, d and z at one moment.
 struct Snapshot {
   std::vector<float> x, d, z;
   explicit Snapshot(const Block& block)
-      : x(block.x, block.x + block.count), d(block.d, block.d + block.count) {
+      : x(block.floats(), block.floats() + block.count), d(block.d, block.d + block.count) {
     if (block.z != nullptr) z.assign(block.z, block.z + block.count);
   }
   bool operator==(const Snapshot&) const = default;

@@ -68,9 +68,9 @@ class Training {
       for (std::size_t k = 0; k < replica.block_count(); ++k) {
         const Block& block = replica.block(k);
         for (std::size_t i = 0; i < block.count; ++i) {
-          const float before = block.x[i];
-          block.x[i] = 0.98F * before + noise(random);
-          updates_[block.offset + i] += double{block.x[i]} - double{before};
+          const float before = block.floats()[i];
+          block.floats()[i] = 0.98F * before + noise(random);
+          updates_[block.offset + i] += double{block.floats()[i]} - double{before};
         }
       }
       ++steps_;

@@ -147,7 +147,7 @@ TEST(Meeting, IsAntisymmetricToTheBit) {
   for (const DType wire : {DType::kFloat32, DType::kBFloat16}) {
     Couple couple({3000}, true, 1000 * sizeof(float), 4, wire);
     for (Worker* worker : {&couple.a, &couple.b})
-      worker->replica->clear_corrections();
+      test::clear_corrections(*worker->replica);
     MeetingPlan both = plan(9, 0.4, 2.0);
     both.wire = wire;
     const auto [a, b] = couple.meet(both, both);

@@ -155,7 +155,7 @@ TEST_P(TreePassOn, PassesAnEarlierResultOnWhoeverHasIt) {
         for (std::size_t k = 0; k < buffer.size(); ++k)
           buffer[k] = 0.1F * static_cast<float>(k);
       }
-      forest.workers[i]->replica->clear_corrections();
+      test::clear_corrections(*forest.workers[i]->replica);
       forest.average_alone(i);
     }
     const auto result = positions(*forest.workers[static_cast<std::size_t>(who)]);

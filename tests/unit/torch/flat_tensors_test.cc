@@ -74,7 +74,7 @@ TEST(FlatParameters, KeepValuesAndAliasTheModel) {
   FlatParameters flat(*net, optimizer);
   EXPECT_TRUE(same(*net, before));
 
-  const Buffer buffer = flat.buffer();
+  const Buffer buffer = flat.buffers().front();
   auto* data = static_cast<float*>(buffer.data);
   const auto sum = [&] {
     double total = 0.0;
@@ -191,7 +191,7 @@ TEST(FlatParameters, HoldTiedWeightsOnce) {
     Tied net(through_memory);
     torch::optim::SGD optimizer(net->parameters(), 0.1);
     FlatParameters flat(*net, optimizer);
-    EXPECT_EQ(flat.buffer().count, 16u);
+    EXPECT_EQ(flat.buffers().front().count, 16u);
     const torch::NoGradGuard no_grad;
     net->encoder->weight.fill_(2.0);
     EXPECT_TRUE(torch::equal(net->decoder, torch::full({4, 4}, 2.0)));
@@ -218,16 +218,38 @@ TEST(FlatParameters, KeepTheOrderInMemory) {
   FlatParameters flat(*net, optimizer);
   EXPECT_TRUE(net->weight.is_contiguous(at::MemoryFormat::ChannelsLast));
   EXPECT_TRUE(torch::equal(net->weight, before));
-  EXPECT_THAT(flat.buffer().schema, HasSubstr("weight [8, 3, 3, 3] strides"));
+  EXPECT_THAT(flat.buffers().front().schema, HasSubstr("weight [8, 3, 3, 3] strides"));
 }
 
 TEST(FlatParameters, NameEveryParameterInTheSchema) {
   Net net;
   auto optimizer = sgd(*net);
   FlatParameters flat(*net, optimizer);
-  EXPECT_THAT(flat.buffer().schema,
+  EXPECT_THAT(flat.buffers().front().schema,
               AllOf(HasSubstr("convolution.weight [3, 1, 3, 3] float32\n"), HasSubstr("frozen [5] float32\n"),
                     HasSubstr("nothing [0, 3] float32\n")));
+}
+
+TEST(FlatParameters, KeepEveryTypeInABufferOfItsOwn) {
+  Net net;
+  net->head->to(torch::kBFloat16);
+  auto optimizer = sgd(*net);
+  const auto before = copies(*net);
+  FlatParameters flat(*net, optimizer);
+  EXPECT_TRUE(same(*net, before));
+  const auto buffers = flat.buffers();
+  ASSERT_EQ(buffers.size(), 2u);
+  EXPECT_NE(buffers[0].dtype, buffers[1].dtype);
+  EXPECT_NE(buffers[0].name, buffers[1].name);
+  const Buffer& narrow = buffers[0].dtype == duet::DType::kBFloat16 ? buffers[0] : buffers[1];
+  EXPECT_THAT(narrow.schema,
+              AllOf(HasSubstr("head.weight"), HasSubstr("bfloat16"), testing::Not(HasSubstr("float32"))));
+  auto* const elements = static_cast<c10::BFloat16*>(narrow.data);
+  for (std::size_t i = 0; i < narrow.count; ++i)
+    elements[i] = c10::BFloat16(2.0F);
+  EXPECT_TRUE(torch::equal(net->head->weight, torch::full_like(net->head->weight, 2.0)));
+  EXPECT_NO_THROW(flat.check());
+  EXPECT_TRUE(flat.cuda_devices().empty());
 }
 
 TEST(FlatParameters, RefuseAnythingButFloat32) {

@@ -58,7 +58,7 @@ TEST(Finisher, ReportsTheConsensusDistanceOfThePositions) {
       for (std::size_t i = 0; i < block.count; ++i) {
         block.d[i] = 0.25F * static_cast<float>(rank) - 0.03F * static_cast<float>(i);
         block.z[i] = 10.0F + static_cast<float>(rank * rank);
-        const double p = double{block.x[i]} + double{block.d[i]};
+        const double p = double{block.floats()[i]} + double{block.d[i]};
         position[static_cast<std::size_t>(rank)].push_back(p);
         mean[block.offset + i] += p / kMembers;
         result[block.offset + i] += (p + 0.5 * double{block.z[i]}) / kMembers;

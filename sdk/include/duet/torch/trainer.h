@@ -21,6 +21,9 @@ struct TrainerOptions {
   /// Default 0: only at the end, where each worker evaluates its own model with its own statistics until
   /// then. Costs one copy of the buffers per step.
   int statistics_every = 0;
+  /// CUDA: the stream that LibTorch enqueues on now, on device `index`; asked in every step(), edit() and
+  /// finish(). Needed only by who works on other streams than the default ones; docs/cuda.md has the line.
+  std::function<void*(int index)> current_stream = {};
 };
 
 namespace internal {
@@ -47,11 +50,12 @@ std::shared_ptr<::torch::nn::Module> module_of(Model& model) {
 
 /// A LibTorch model and its optimizer as a member of a decentralised run. LibTorch 1.13 to 2.x.
 ///
-/// **Shapes.** The constructor moves all parameters into one flat float32 buffer on the CPU and turns them
-/// into views of it (Tensor::set_data): every Tensor handle, the optimizer's state, gradients, tied weights
-/// (once in the buffer) and memory formats (channels_last) stay what they were. Parameters with requires_grad
-/// = false take part, too. They stay views after the Trainer is gone. Values are rank 0's from then on; what
-/// the optimizer remembers is each worker's own.
+/// **Shapes.** The constructor moves all parameters into flat buffers, one for each device and type that
+/// there is (float32 or bf16; CPU or CUDA), and turns them into views of them (Tensor::set_data): every
+/// Tensor handle, the optimizer's state, gradients, tied weights (once in their buffer) and memory formats
+/// (channels_last) stay what they were. Parameters with requires_grad = false take part, too. They stay views
+/// after the Trainer is gone. Values are rank 0's from then on; what the optimizer remembers is each worker's
+/// own.
 ///
 /// **Buffers that are not parameters.** Floating-point ones (batch-norm's running mean and variance) start as
 /// rank 0's and are replaced by their mean over the members, each weighted equally, in finish(); see also
@@ -61,8 +65,12 @@ std::shared_ptr<::torch::nn::Module> module_of(Model& model) {
 /// **Threads.** Everything is for the trainer's thread but done(), report_loss(), status() and statistics().
 /// Forward and backward need no care: nobody else writes parameters outside of step(), edit() and finish().
 ///
-/// **Errors.** ConfigurationError: a parameter that is not a dense float32 tensor on the CPU, parameters that
-/// overlap in part, an optimizer with a tensor that is none of the model's, a model without parameters; and
+/// **CUDA.** What step() does to the parameters is enqueued, on the current stream of each device
+/// (docs/cuda.md).
+///
+/// **Errors.** ConfigurationError: a parameter that is not a dense float32 or bf16 tensor on the CPU or a
+/// CUDA device, a CUDA stream that cannot be known (TrainerOptions::current_stream), parameters that overlap
+/// in part, an optimizer with a tensor that is none of the model's, a model without parameters; and
 /// everything that duet::Worker throws. LibTorch's own errors pass through.
 class Trainer {
  public:

@@ -1,0 +1,124 @@
+#include "device/registry.h"
+
+#include <dlfcn.h>
+
+#include <array>
+#include <cstdlib>
+#include <filesystem>
+#include <mutex>
+#include <string>
+#include <system_error>
+#include <vector>
+
+#include "duet/error.h"
+#include "support/log.h"
+
+namespace duet::device {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kLibrary = "libduet_cuda.so";
+
+/// What is known of a kind. Never destroyed: the library is never unloaded, and threads may outlive main().
+struct Known {
+  std::mutex mutex;
+  Backend* replacement = nullptr;  // a test's
+  Backend* loaded = nullptr;
+};
+
+Known& known() {
+  static Known* const all = new Known;
+  return *all;
+}
+
+std::vector<std::string> places() {
+  // Not in a set-user-id program: there the environment is the caller's, not the owner's.
+  if (const char* named = secure_getenv("DUET_CUDA_LIBRARY"); named != nullptr && *named != '\0')
+    return {named};
+  std::vector<std::string> found;
+  std::error_code ignored;
+  Dl_info info{};
+  if (dladdr(reinterpret_cast<const void*>(&open), &info) != 0 && info.dli_fname != nullptr) {
+    const fs::path directory = fs::canonical(info.dli_fname, ignored).parent_path();
+    found.push_back((directory / kLibrary).string());
+  }
+  const fs::path program = fs::read_symlink("/proc/self/exe", ignored).parent_path();
+  found.push_back((program / "../lib" / kLibrary).lexically_normal().string());
+  return found;
+}
+
+}  // namespace
+
+Backend* load_library(const std::vector<std::string>& paths) {
+  std::string report;
+  for (const std::string& path : paths) {
+    std::error_code ignored;
+    if (path.front() != '/') {
+      report += fmt::format("\n  {}: not an absolute path", path);
+      continue;
+    }
+    if (!fs::exists(path, ignored)) {
+      report += fmt::format("\n  {}: no such file", path);
+      continue;
+    }
+    // The first that is there decides, as with plugins: what runs must not depend on what else failed.
+    void* const handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+    if (handle == nullptr) {
+      const char* text = dlerror();
+      report += fmt::format("\n  {}: {}", path, text == nullptr ? "dlopen failed" : text);
+      break;
+    }
+    const auto entry = reinterpret_cast<BackendFunction>(dlsym(handle, kBackendSymbol));
+    if (entry == nullptr) {
+      report += fmt::format("\n  {}: has no symbol {}", path, kBackendSymbol);
+      break;
+    }
+    std::array<char, 512> reason{};
+    Backend* const backend = entry(kInterfaceVersion, reason.data(), reason.size());
+    if (backend != nullptr) return backend;
+    report += fmt::format("\n  {}: {}", path, reason.data());
+    break;
+  }
+  throw ConfigurationError(fmt::format(
+      "a buffer is in CUDA memory, and there is nothing here to drive a CUDA device; looked at:{}\n"
+      "Install Duet with its CUDA part (DUET_CUDA=ON) on a machine with an NVIDIA driver, or train in host "
+      "memory.",
+      report));
+}
+
+std::shared_ptr<Device> open(DeviceKind kind, int index) {
+  if (kind != DeviceKind::kCuda) throw ConfigurationError("only CUDA devices can be opened");
+  Known& all = known();
+  const std::lock_guard lock(all.mutex);
+  Backend* backend = all.replacement;
+  if (backend == nullptr) {
+    if (all.loaded == nullptr) all.loaded = load_library(places());
+    backend = all.loaded;
+  }
+  int count = 0;
+  if (!backend->count(&count)) {
+    throw ConfigurationError(
+        fmt::format("a buffer is in CUDA memory, but CUDA cannot be used here: {}. Is an NVIDIA driver "
+                    "installed, and recent enough?",
+                    backend->failure()));
+  }
+  if (index < 0 || index >= count) {
+    throw ConfigurationError(
+        fmt::format("a buffer names the device cuda:{}, but this process sees {} of them{}", index, count,
+                    count == 0 ? " (is a driver installed, and CUDA_VISIBLE_DEVICES right?)" : ""));
+  }
+  std::array<char, 256> text{};
+  const bool described = backend->describe(index, text.data(), text.size());
+  return std::make_shared<Device>(
+      *backend, index,
+      described ? fmt::format("cuda:{} ({})", index, text.data()) : fmt::format("cuda:{}", index));
+}
+
+void use_backend(DeviceKind, Backend* backend) {
+  Known& all = known();
+  const std::lock_guard lock(all.mutex);
+  all.replacement = backend;
+}
+
+}  // namespace duet::device
