@@ -5,7 +5,10 @@ add_library(duet_warnings INTERFACE)
 target_compile_options(duet_warnings INTERFACE
   $<$<COMPILE_LANGUAGE:CXX,C>:-Wall> $<$<COMPILE_LANGUAGE:CXX,C>:-Wextra> $<$<COMPILE_LANGUAGE:CXX,C>:-Wpedantic>
   $<$<COMPILE_LANGUAGE:CXX,C>:-Wshadow> $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor>
-  $<$<AND:$<COMPILE_LANGUAGE:CXX,C>,$<BOOL:${DUET_WERROR}>>:-Werror>)
+  $<$<AND:$<COMPILE_LANGUAGE:CXX,C>,$<BOOL:${DUET_WERROR}>>:-Werror>
+  # __FILE__ in what is installed (assertions, the contract suite's messages) must not tell where it was built.
+  $<$<COMPILE_LANGUAGE:CXX,C>:-fmacro-prefix-map=${CMAKE_CURRENT_SOURCE_DIR}/=>
+  $<$<COMPILE_LANGUAGE:CXX,C>:-fmacro-prefix-map=${CMAKE_CURRENT_BINARY_DIR}/=>)
 
 # duet_room(NAME SOURCES … LIBS …): one folder of sdk/src, compiled once as position-independent objects that the
 # shared library and the tests' static one both take.
