@@ -1,10 +1,15 @@
 #!/usr/bin/env python3
-"""record.py RESULTS PAGE: writes down what a run of the tests came to, where and when, and what the proofs measured."""
+"""What a run of the tests came to, where and when, and what the proofs measured.
+
+record.py --stage FILE SECONDS   notes when a stage ran, on which commit, with which counts
+record.py --page RESULTS PAGE    writes the page about all stages that ran
+"""
 
 import os
 import pathlib
 import subprocess
 import sys
+import time
 import xml.etree.ElementTree as xml
 
 from machine import machine_and_date
@@ -30,15 +35,19 @@ def printed(folder):
         yield case.get("name"), float(case.get("time", 0)), lines
 
 
+def stage(seconds):
+    """A line of the page's table, without the stage's name."""
+    counts = "full" if "DUET_TEST_FULL" in os.environ else "short"
+    return f"{seconds} | {time.strftime('%Y-%m-%d %H:%M', time.gmtime())} | {commit()} | {counts}"
+
+
 def page(folder):
     folder = pathlib.Path(folder)
-    counts = "the full counts" if "DUET_TEST_FULL" in os.environ else "the short counts"
     lines = [
-        "# A run of the tests", "", "Written by `tests/run --record`; do not edit.", "",
-        f"{machine_and_date()}; commit {commit()}; with {counts}.", "",
-        "| stage | seconds |", "| --- | --- |",
+        "# A run of the tests", "", "Written by `tests/run --record`; do not edit.", "", f"{machine_and_date()}.", "",
+        "| stage | seconds, its build aside | ended (UTC) | commit | counts |", "| --- | --- | --- | --- | --- |",
     ]
-    for file in sorted(folder.glob("*.seconds")):
+    for file in sorted(folder.glob("*.run")):
         lines.append(f"| {file.stem} | {file.read_text().strip()} |")
     said, _ = totals(read(folder))
     lines += ["", "```", *said, "```"]
@@ -51,4 +60,7 @@ def page(folder):
 
 
 if __name__ == "__main__":
-    pathlib.Path(sys.argv[2]).write_text(page(sys.argv[1]), encoding="utf-8")
+    if sys.argv[1] == "--stage":
+        pathlib.Path(sys.argv[2]).write_text(stage(sys.argv[3]) + "\n", encoding="utf-8")
+    else:
+        pathlib.Path(sys.argv[3]).write_text(page(sys.argv[2]), encoding="utf-8")

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Adds up what ctest wrote into a folder, a JUnit file and a log a stage; the last line is the totals. Exit code 1 on any failure.
+"""totals.py FOLDER STAGE…: adds up what ctest wrote, a JUnit file and a log a stage; the last line is the totals. Exit code 1
+on any failure.
 
 Second tries are counted and named. A report of a sanitizer fails its stage, whatever a second try said.
 """
@@ -67,9 +68,12 @@ def read_stage(name, junit, log):
     return stage
 
 
-def read(folder):
+def read(folder, names=None):
+    """The named stages; without names, all that are there."""
     stages = []
     for path in sorted(pathlib.Path(folder).glob("*.xml")):
+        if names and path.stem not in names:
+            continue
         log = path.with_suffix(".log")
         text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
         stages.append(read_stage(path.stem, path.read_bytes(), text))
@@ -91,6 +95,6 @@ def totals(stages):
 
 
 if __name__ == "__main__":
-    said, code = totals(read(sys.argv[1]))
+    said, code = totals(read(sys.argv[1], sys.argv[2:]))
     print("\n".join(said))
     sys.exit(code)

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 
 PREFIX = 24
@@ -45,11 +46,16 @@ class Network:
     @staticmethod
     def _permitted():
         trial = f"duet-{os.getpid()}-trial"
+        if not shutil.which("ip"):
+            raise NotPermitted("network namespaces cannot be used here: there is no ip (Debian: iproute2)")
         try:
             ip("netns", "add", trial)
-        except (OSError, RuntimeError) as error:
-            raise NotPermitted(f"network namespaces cannot be made here: {error}") from None
-        ip("netns", "delete", trial)
+            # To go into one is more than to make one: it remounts /, which a chroot's / refuses.
+            ip("-n", trial, "link", "set", "lo", "up")
+        except RuntimeError as error:
+            raise NotPermitted(f"network namespaces cannot be used here: {error}") from None
+        finally:
+            subprocess.run(["ip", "netns", "delete", trial], capture_output=True, timeout=20)
 
     def _build(self):
         ip("netns", "add", self.hub)
