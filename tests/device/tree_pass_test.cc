@@ -185,10 +185,18 @@ TEST_P(TreePassOnDevice, BreaksAtAnyMomentAndChangesNothing) {
       bool over = false;
       for (int i = 0; i < turns && !over; ++i)
         over = path.turn(passes);
-      if (over) break;  // quicker than that
+      // Who waited for longest may already be done: then this is no longer a pass that broke everywhere.
+      if (over || std::any_of(passes.begin(), passes.end(),
+                              [](const auto& pass) { return pass->complete() || pass->committing(); })) {
+        break;
+      }
     }
     path.link();
-    // Who waited for longest may already be done: then this is no longer a pass that broke everywhere.
+    for (std::size_t m = 0; m < path.members.size(); ++m) {
+      path.members[m]->replica->take_back();
+      ASSERT_EQ(path.members[m]->state(), before[m])
+          << "member " << m << ", broken after " << turns << " turns";
+    }
   }
   path.link();
   path.run(path.begin(TreeOperation::kAverage, attempt++));

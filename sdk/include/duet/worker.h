@@ -31,7 +31,8 @@ class DUET_API Worker {
   /// With world_size 1: at once, and step() is then just the update. Throws ConfigurationError,
   /// TransportError, MembershipError or TimeoutError.
   Worker(Options options, std::vector<Buffer> buffers);
-  /// Leaves without averaging (unless finish() was called). Takes at most about a second.
+  /// Leaves without averaging (unless finish() was called). Takes at most about a second; some seconds when a
+  /// device hangs.
   ~Worker();
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;

@@ -1,5 +1,7 @@
 #include "cuda/cuda_backend.h"
 
+#include <dlfcn.h>
+
 #include <cstdio>
 #include <cstring>
 
@@ -19,25 +21,45 @@ bool report(cudaError_t error) {
   return false;
 }
 
-/// Makes a device current for a scope: the embedder's own choice must not change under its feet.
+/// Whether the calling thread has a context of a device. Since CUDA 12, to set a device makes its context,
+/// half a gigabyte of it: for a thread that never chose a device (cudaGetDevice says 0 then) there is nothing
+/// to restore. Asked of the driver, which the runtime has loaded by then.
+bool has_context() {
+  using Get = int (*)(void** context);
+  static const auto get = [] {
+    void* const driver = dlopen("libcuda.so.1", RTLD_NOW | RTLD_NOLOAD);
+    return reinterpret_cast<Get>(driver == nullptr ? nullptr : dlsym(driver, "cuCtxGetCurrent"));
+  }();
+  void* context = nullptr;
+  return get != nullptr && get(&context) == 0 && context != nullptr;
+}
+
+/// Makes a device current for a scope: the embedder's own choice must not change under its feet. Nor must its
+/// capturing a graph in another thread fail because of what is asked here.
 class Current {
  public:
   explicit Current(int index) {
+    error_ = cudaThreadExchangeStreamCaptureMode(&mode_);
+    if (error_ != cudaSuccess) return;
+    captures_ = true;
     error_ = cudaGetDevice(&before_);
     if (error_ != cudaSuccess || before_ == index) return;
+    restores_ = has_context();
     error_ = cudaSetDevice(index);
-    changed_ = error_ == cudaSuccess;
   }
   ~Current() {
-    if (changed_) (void)cudaSetDevice(before_);
+    if (restores_) (void)cudaSetDevice(before_);
+    if (captures_) (void)cudaThreadExchangeStreamCaptureMode(&mode_);
   }
   Current(const Current&) = delete;
   Current& operator=(const Current&) = delete;
   cudaError_t error() const { return error_; }
 
  private:
+  cudaStreamCaptureMode mode_ = cudaStreamCaptureModeThreadLocal;
   int before_ = 0;
-  bool changed_ = false;
+  bool captures_ = false;
+  bool restores_ = false;
   cudaError_t error_ = cudaSuccess;
 };
 

@@ -14,15 +14,15 @@ namespace {
 /// Between two looks at an event that somebody waits for.
 constexpr auto kGlance = std::chrono::microseconds(20);
 
-}  // namespace
-
-void abandon(Bytes memory) {
-  // Never destroyed, and never out of sight of who looks for leaks.
+/// Keeps memory that is not freed in sight of who looks for leaks.
+void keep_for_ever(void* memory) {
   static std::mutex* const mutex = new std::mutex;
-  static auto* const kept = new std::vector<Bytes>;
+  static auto* const kept = new std::vector<void*>;
   const std::lock_guard lock(*mutex);
-  kept->push_back(std::move(memory));
+  kept->push_back(memory);
 }
+
+}  // namespace
 
 Device::Device(Backend& backend, int index, std::string name)
     : backend_(backend), index_(index), name_(std::move(name)) {}
@@ -40,9 +40,7 @@ Bytes Device::allocate(std::size_t bytes, const char* purpose) {
         "{} has no memory for {} ({} bytes): {}. Use smaller blocks or fewer parameters, or free some", name_,
         purpose, bytes, backend_.failure()));
   }
-  return Bytes(static_cast<std::byte*>(memory), [self = shared_from_this()](std::byte* data) {
-    self->backend_.deallocate(self->index_, data);
-  });
+  return owned(memory, &Backend::deallocate);
 }
 
 Bytes Device::allocate_pinned(std::size_t bytes, const char* purpose) {
@@ -53,9 +51,20 @@ Bytes Device::allocate_pinned(std::size_t bytes, const char* purpose) {
                     "limit on locked memory",
                     purpose, bytes, backend_.failure()));
   }
-  return Bytes(static_cast<std::byte*>(memory), [self = shared_from_this()](std::byte* data) {
-    self->backend_.deallocate_pinned(self->index_, data);
+  return owned(memory, &Backend::deallocate_pinned);
+}
+
+Bytes Device::owned(void* memory, Free free) {
+  return Bytes(static_cast<std::byte*>(memory), [self = shared_from_this(), free](std::byte* data) {
+    if (self->given_up_.load()) return keep_for_ever(data);
+    (self->backend_.*free)(self->index_, data);
   });
+}
+
+void Device::give_up(const char* what) noexcept {
+  if (!given_up_.exchange(true)) {
+    support::error("{} did not let go of {}: no memory of it is freed any more", name_, what);
+  }
 }
 
 Stream Device::make_stream() {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -12,10 +13,6 @@
 namespace duet::device {
 
 using Bytes = std::shared_ptr<std::byte[]>;
-
-/// Keeps memory that a device has not let go of until the process ends: better never freed than written to by
-/// the device in somebody else's hands.
-void abandon(Bytes memory);
 
 class Stream;
 class Event;
@@ -31,7 +28,14 @@ class Device : public std::enable_shared_from_this<Device> {
   Backend& backend() const { return backend_; }
   bool owns(const void* data) const { return backend_.owner(data) == index_; }
 
-  /// Zeroed. Throw ConfigurationError that says what there was no memory for.
+  /// The device has not let go of what it was given. No memory of it, nor pinned for it, is freed from now
+  /// on: to free waits for all that a device has to do, for ever if it hangs, and better never freed than
+  /// written to by a device in somebody else's hands.
+  void give_up(const char* what) noexcept;
+  bool given_up() const { return given_up_.load(); }
+
+  /// Zeroed. Throw ConfigurationError that says what there was no memory for. Where the last owner lets go of
+  /// it, it may be freed, which waits for the device: not in the communication thread.
   Bytes allocate(std::size_t bytes, const char* purpose);
   Bytes allocate_pinned(std::size_t bytes, const char* purpose);
   Stream make_stream();
@@ -41,9 +45,13 @@ class Device : public std::enable_shared_from_this<Device> {
   void check(bool fine, const char* what) const;
 
  private:
+  using Free = void (Backend::*)(int index, void* memory);
+  Bytes owned(void* memory, Free free);
+
   Backend& backend_;
   int index_;
   std::string name_;
+  std::atomic<bool> given_up_{false};
 };
 
 /// A stream: its own, or one that the embedder lends. Movable.

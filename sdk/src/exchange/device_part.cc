@@ -1,14 +1,13 @@
 #include "exchange/device_part.h"
 
+#include <chrono>
 #include <utility>
-
-#include "support/log.h"
 
 namespace duet::exchange {
 namespace {
 
 /// A device that has not done by then is taken for dead.
-constexpr double kDrainSeconds = 5.0;
+constexpr auto kSettleTime = std::chrono::seconds(5);
 
 }  // namespace
 
@@ -25,20 +24,25 @@ DevicePart::DevicePart(std::shared_ptr<device::Device> device, void* trainer_str
 }
 
 DevicePart::~DevicePart() {
+  settle();
+}
+
+void DevicePart::settle() noexcept {
+  if (device_->given_up()) return;
+  const auto end = std::chrono::steady_clock::now() + kSettleTime;
+  const auto ends = [end](const device::Event& last) {
+    return last.wait(std::chrono::duration<double>(end - std::chrono::steady_clock::now()).count());
+  };
   try {
     for (device::Stream* stream : {&incoming_, &outgoing_, &passes_}) {
       device::Event last = device_->make_event();
       last.record(*stream);
-      if (!last.wait(kDrainSeconds)) {
-        support::error("{}: work did not end within {:g} s", device_->name(), kDrainSeconds);
-        return;
-      }
+      if (!ends(last)) return device_->give_up("what a worker had it do");
     }
     // The trainer's last delivery reads d.
-    if (!trainer_left_.wait(kDrainSeconds))
-      support::error("{}: the trainer's work did not end within {:g} s", device_->name(), kDrainSeconds);
+    if (!ends(trainer_left_)) device_->give_up("what the trainer had it do");
   } catch (const std::exception& error) {
-    support::error("{}", error.what());
+    device_->give_up(error.what());
   }
 }
 

@@ -17,10 +17,14 @@ namespace duet::exchange {
 class DevicePart {
  public:
   DevicePart(std::shared_ptr<device::Device> device, void* trainer_stream);
-  /// Waits until nothing enqueued here is left, for a few seconds at most.
-  ~DevicePart();
+  ~DevicePart();  ///< settles
   DevicePart(const DevicePart&) = delete;
   DevicePart& operator=(const DevicePart&) = delete;
+
+  /// Before memory of the device, or pinned for it, is freed: waits until nothing is left of what both
+  /// threads enqueued, for a few seconds at most; gives the device up if that does not end. When the trainer
+  /// does not work with the replica any more.
+  void settle() noexcept;
 
   device::Device& device() const { return *device_; }
   const std::shared_ptr<device::Device>& shared_device() const { return device_; }

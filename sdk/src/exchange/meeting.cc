@@ -203,15 +203,16 @@ class Meeting::Impl {
     const std::size_t k = snapshotted_;
     // The receive of block k was posted: so its pair is there, and what it held before was applied; and sent?
     if (k == receiving_ || k >= sent_ + pairs_.size() || send_failed()) return false;
-    const CommunicationTurn turn(replica_, patience_);
-    if (!turn.entered()) {
+    const bool entered = replica_.in_communication_turn(patience_, [&] {
+      const Block& at = block(k);
+      const auto c = static_cast<float>(plan_.coefficients.c);
+      work_.snapshot(at, header(k), *pair(k).own, c);
+      if (at.z != nullptr && c != 0.0F) replica_.set_pending(number(k));
+    });
+    if (!entered) {
       gate_busy_ = true;
       return false;
     }
-    const Block& at = block(k);
-    const auto c = static_cast<float>(plan_.coefficients.c);
-    work_.snapshot(at, header(k), *pair(k).own, c);
-    if (at.z != nullptr && c != 0.0F) replica_.set_pending(number(k));
     ++snapshotted_;
     return true;
   }
@@ -262,17 +263,18 @@ class Meeting::Impl {
       refuse(k, wrong);
       return false;
     }
-    const CommunicationTurn turn(replica_, patience_);
-    if (!turn.entered()) {
+    const Block& at = block(k);
+    const bool parameters = at.role == BufferRole::kParameters;
+    const bool entered = replica_.in_communication_turn(patience_, [&] {
+      work_.apply(at, *pair(k).own, slot,
+                  parameters ? static_cast<float>(plan_.coefficients.alpha) : kPlainAverage,
+                  static_cast<float>(plan_.coefficients.alpha_tilde_minus_alpha));
+      replica_.set_pending(number(k));
+    });
+    if (!entered) {
       gate_busy_ = true;
       return begun;
     }
-    const Block& at = block(k);
-    const bool parameters = at.role == BufferRole::kParameters;
-    work_.apply(at, *pair(k).own, slot,
-                parameters ? static_cast<float>(plan_.coefficients.alpha) : kPlainAverage,
-                static_cast<float>(plan_.coefficients.alpha_tilde_minus_alpha));
-    replica_.set_pending(number(k));
     if (parameters) result_.squared_distance += found.squared_distance;
     result_.bytes_received += slot.bytes;
     slot.state = Slot::State::kHeld;
@@ -314,15 +316,16 @@ class Meeting::Impl {
     gate_busy_ = device_busy_ = false;
     const auto c = static_cast<float>(plan_.coefficients.c);
     for (; snapshotted_ < blocks_ && replica_.has_momentum() && c != 0.0F; ++snapshotted_) {
-      const CommunicationTurn turn(replica_, kGatePatience);
-      if (!turn.entered()) {
+      const Block& at = block(snapshotted_);
+      if (at.z == nullptr) continue;
+      const bool entered = replica_.in_communication_turn(kGatePatience, [&] {
+        BlockWork::mix(at, c);
+        replica_.set_pending(number(snapshotted_));
+      });
+      if (!entered) {
         gate_busy_ = true;
         return;
       }
-      const Block& at = block(snapshotted_);
-      if (at.z == nullptr) continue;
-      BlockWork::mix(at, c);
-      replica_.set_pending(number(snapshotted_));
     }
     phase_ = Phase::kOver;
   }

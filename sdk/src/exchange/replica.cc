@@ -91,9 +91,10 @@ Replica::Replica(const std::vector<Buffer>& buffers, bool momentum, std::size_t 
   }
   open_devices(buffers);
   cut(buffers, most);
+  passages_ = std::make_unique<Passages>(parts_, largest_block_);
 }
 
-// What is enqueued on devices ends before d and z go.
+// What is enqueued on devices ends before any of their memory goes.
 Replica::~Replica() {
   parts_.clear();
 }
@@ -215,6 +216,14 @@ void Replica::leave_communication() {
     throw;
   }
   gate_.leave_communication();
+}
+
+void Replica::abandon_communication_turn() noexcept {
+  try {
+    leave_communication();
+  } catch (const std::exception& error) {
+    support::error("{}", error.what());
+  }
 }
 
 void Replica::hand_over() {

@@ -10,6 +10,7 @@
 #include "exchange/device_part.h"
 #include "exchange/gate.h"
 #include "exchange/memory.h"
+#include "exchange/passages.h"
 
 namespace duet::exchange {
 
@@ -62,8 +63,20 @@ class Replica {
   /// What fails throws DeviceError; the gate is not held then.
   void enter_trainer();
   void leave_trainer();
-  bool enter_communication(double seconds) { return gate_.enter_communication(seconds); }
-  void leave_communication();
+  /// The communication thread's turn: runs `work` behind the gate. False: the trainer is inside, and did not
+  /// leave within `seconds`. What `work` throws passes through.
+  template <class Work>
+  bool in_communication_turn(double seconds, Work&& work) {
+    if (!gate_.enter_communication(seconds)) return false;
+    try {
+      work();
+    } catch (...) {
+      abandon_communication_turn();
+      throw;
+    }
+    leave_communication();
+    return true;
+  }
   /// The trainer's thread is about to wait for a tree pass, which writes x; and has waited.
   void hand_over();
   void take_back();
@@ -81,11 +94,16 @@ class Replica {
   /// Behind the gate: nothing is pending (x was replaced as a whole).
   void clear_pending();
 
+  /// The communication thread's own.
+  Passages& passages() { return *passages_; }
   /// What tree passes work in, kept from one to the next (a synchronous algorithm makes one per step); the
   /// communication thread's own. Null until the first pass.
   std::shared_ptr<PassMemory>& pass_memory() { return pass_memory_; }
 
  private:
+  void leave_communication();
+  /// The same where something else has failed already, which must not be hidden: only logs.
+  void abandon_communication_turn() noexcept;
   void open_devices(const std::vector<Buffer>& buffers);
   void cut(const std::vector<Buffer>& buffers, std::size_t most);
   DevicePart* part_of(const Buffer& buffer) const;
@@ -93,6 +111,7 @@ class Replica {
   Gate gate_;
   bool momentum_;
   std::vector<std::unique_ptr<DevicePart>> parts_;
+  std::unique_ptr<Passages> passages_;
   /// d and z of host memory (first) and of each part.
   struct Home {
     std::size_t padded_elements = 0;
@@ -106,23 +125,6 @@ class Replica {
   std::vector<unsigned char> pending_;  ///< per block; guarded by the gate
   bool any_pending_ = false;            ///< guarded by the gate
   std::shared_ptr<PassMemory> pass_memory_;
-};
-
-/// The communication thread's turn at the gate, for a scope.
-class CommunicationTurn {
- public:
-  /// false of `entered`: the trainer is inside, and did not leave within `seconds`.
-  CommunicationTurn(Replica& replica, double seconds)
-      : replica_(replica.enter_communication(seconds) ? &replica : nullptr) {}
-  ~CommunicationTurn() noexcept(false) {
-    if (replica_ != nullptr) replica_->leave_communication();
-  }
-  CommunicationTurn(const CommunicationTurn&) = delete;
-  CommunicationTurn& operator=(const CommunicationTurn&) = delete;
-  bool entered() const { return replica_ != nullptr; }
-
- private:
-  Replica* replica_;
 };
 
 }  // namespace duet::exchange

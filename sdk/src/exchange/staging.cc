@@ -1,6 +1,7 @@
 #include "exchange/staging.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "duet/error.h"
 #include "exchange/block_header.h"
@@ -11,7 +12,6 @@ namespace duet::exchange {
 namespace {
 
 constexpr const char* kPurpose = "a meeting's staging block";
-constexpr double kDrainSeconds = 5.0;
 
 std::size_t rounded_up(std::size_t bytes) {
   return (bytes + kBlockHeaderBytes - 1) / kBlockHeaderBytes * kBlockHeaderBytes;
@@ -48,16 +48,8 @@ Staging::Staging(const Replica& replica, DType wire, int depth, std::uint64_t ca
 }
 
 Staging::~Staging() {
-  const double end = transport::now_ns() * 1e-9 + kDrainSeconds;
-  for (const auto& slot : slots_) {
-    for (DeviceSlot& half : slot->on_devices) {
-      const double left = std::max(0.0, end - transport::now_ns() * 1e-9);
-      if (half.moved.wait(left) && half.applied.wait(left)) continue;
-      support::error("a device did not let go of a staging block; its memory is not freed");
-      device::abandon(slot->data);
-      device::abandon(half.memory);
-    }
-  }
+  for (const auto& part : replica_.parts())
+    part->settle();
 }
 
 std::unique_ptr<Slot> Staging::make_slot() const {
@@ -91,9 +83,14 @@ Slot* Staging::take() {
     return free->get();
   }
   if (slots_.size() >= 4 * static_cast<std::size_t>(depth_)) return nullptr;
-  auto spare = make_slot();
-  spare->state = Slot::State::kHeld;
-  slots_.push_back(std::move(spare));
+  try {
+    slots_.push_back(make_slot());
+  } catch (const ConfigurationError& error) {
+    // The others come back. Said once: it is as good as no spare at all.
+    if (!std::exchange(no_memory_, true)) support::warning("no spare staging block: {}", error.what());
+    return nullptr;
+  }
+  slots_.back()->state = Slot::State::kHeld;
   return slots_.back().get();
 }
 

@@ -84,6 +84,7 @@ class Staging : public std::enable_shared_from_this<Staging> {
   bool integrity_;
   bool wire_on_device_;
   std::size_t distance_at_;
+  bool no_memory_ = false;  // for one more slot; was said
   std::vector<std::unique_ptr<Slot>> slots_;
   std::vector<std::shared_ptr<void>> registrations_;  ///< of slots, so they go first
 };

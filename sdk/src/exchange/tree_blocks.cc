@@ -10,7 +10,7 @@ namespace duet::exchange {
 using Kind = TreePiece::Kind;
 
 TreeBlocks::TreeBlocks(Replica& replica, PassMemory& memory, const std::vector<TreePiece>& pieces, bool sums)
-    : replica_(replica), memory_(memory), pieces_(pieces), sums_(sums) {}
+    : replica_(replica), memory_(memory), passages_(replica.passages()), pieces_(pieces), sums_(sums) {}
 
 DevicePart* TreeBlocks::part_of(std::size_t k) const {
   return pieces_[k].kind == Kind::kCounted ? nullptr : replica_.block(pieces_[k].block).part;
@@ -21,10 +21,10 @@ float* TreeBlocks::result(std::size_t k) {
 }
 
 bool TreeBlocks::here(std::size_t k) {
-  for (; begun_ < pieces_.size() && begun_ < k + PassMemory::kInFlight; ++begun_) {
+  for (; begun_ < pieces_.size() && begun_ < k + Passages::kAtOnce; ++begun_) {
     DevicePart* const part = part_of(begun_);
     if (part == nullptr) continue;
-    PassMemory::Passage& passage = memory_.passage(part, begun_);
+    Passages::Passage& passage = passages_.at(part, begun_);
     if (!passage.moved.done()) break;
     const Block& block = replica_.block(pieces_[begun_].block);
     auto* const there = reinterpret_cast<float*>(passage.memory.get());
@@ -38,17 +38,18 @@ bool TreeBlocks::here(std::size_t k) {
     passage.moved.record(passes);
     device::Stream& outgoing = part->outgoing();
     outgoing.wait(passage.moved);
-    outgoing.copy(result(begun_), there, block.count * sizeof(float), device::Direction::kToHost);
+    outgoing.copy(passage.host.get(), there, block.count * sizeof(float), device::Direction::kToHost);
     passage.moved.record(outgoing);
     part->communication_leaves();
   }
   DevicePart* const part = part_of(k);
-  return part == nullptr || (begun_ > k && memory_.passage(part, k).moved.done());
+  return part == nullptr || (begun_ > k && passages_.at(part, k).moved.done());
 }
 
 void TreeBlocks::take(std::size_t k, int rank) {
-  if (part_of(k) != nullptr) return;
-  if (sums_) {
+  if (DevicePart* const part = part_of(k); part != nullptr) {
+    std::memcpy(result(k), passages_.at(part, k).host.get(), pieces_[k].payload);
+  } else if (sums_) {
     write_own_part(pieces_[k], replica_, rank, memory_.result(k) + kBlockHeaderBytes);
   } else {
     const Block& block = replica_.block(pieces_[k].block);
@@ -67,7 +68,7 @@ bool TreeBlocks::commit() {
   if (!committing_) {
     committing_ = true;
     for (const auto& part : replica_.parts())
-      part->passes().clear(memory_.sum_there(part.get()), sizeof(double));
+      part->passes().clear(passages_.sum_there(part.get()), sizeof(double));
   }
   for (; committed_ < pieces_.size(); ++committed_) {
     if (pieces_[committed_].kind != Kind::kModel) continue;
@@ -83,16 +84,16 @@ bool TreeBlocks::commit() {
   if (!summed_up_) {
     for (const auto& part : replica_.parts()) {
       device::Stream& passes = part->passes();
-      passes.copy(memory_.sum_here(part.get()), memory_.sum_there(part.get()), sizeof(double),
+      passes.copy(passages_.sum_here(part.get()), passages_.sum_there(part.get()), sizeof(double),
                   device::Direction::kToHost);
-      memory_.passage(part.get(), 0).moved.record(passes);
+      passages_.at(part.get(), 0).moved.record(passes);
     }
     summed_up_ = true;
     leave();
   }
-  if (!memory_.idle()) return false;
+  if (!passages_.idle()) return false;
   for (const auto& part : replica_.parts())
-    squared_distance_ += *memory_.sum_here(part.get());
+    squared_distance_ += *passages_.sum_here(part.get());
   replica_.clear_pending();
   return true;
 }
@@ -101,7 +102,7 @@ bool TreeBlocks::commit() {
 // position as it was. False: not now.
 bool TreeBlocks::commit_on_device(std::size_t k) {
   const Block& block = replica_.block(pieces_[k].block);
-  PassMemory::Passage& passage = memory_.passage(block.part, k);
+  Passages::Passage& passage = passages_.at(block.part, k);
   if (!passage.moved.done()) return false;
   const bool behind = k + 1 < pieces_.size() && pieces_[k + 1].kind == Kind::kPosition &&
                       pieces_[k + 1].block == pieces_[k].block;
@@ -113,13 +114,17 @@ bool TreeBlocks::commit_on_device(std::size_t k) {
 
   device::Stream& incoming = block.part->incoming();
   device::Stream& passes = block.part->passes();
-  incoming.copy(memory, result(k), bytes, device::Direction::kToDevice);
-  if (behind) incoming.copy(goal, result(k + 1), bytes, device::Direction::kToDevice);
+  std::memcpy(passage.host.get(), result(k), bytes);
+  incoming.copy(memory, passage.host.get(), bytes, device::Direction::kToDevice);
+  if (behind) {
+    std::memcpy(passage.host_goal.get(), result(k + 1), bytes);
+    incoming.copy(goal, passage.host_goal.get(), bytes, device::Direction::kToDevice);
+  }
   passage.moved.record(incoming);
   passes.wait(passage.moved);
   if (measured) {
     passes.snapshot(block.x, block.d, nullptr, position, DType::kFloat32, block.count, 0.0F);
-    passes.squared_distance(position, goal, DType::kFloat32, block.count, memory_.sum_there(block.part));
+    passes.squared_distance(position, goal, DType::kFloat32, block.count, passages_.sum_there(block.part));
   }
   if (block.z != nullptr) passes.clear(block.z, bytes);
   passes.assign(block.x, block.d, static_cast<const float*>(memory), block.count);

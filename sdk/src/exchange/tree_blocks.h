@@ -17,10 +17,9 @@ class TreeBlocks {
   /// sums: own parts of sums are taken, not parameters as they are.
   TreeBlocks(Replica& replica, PassMemory& memory, const std::vector<TreePiece>& pieces, bool sums);
 
-  /// Begins with what devices have to bring, piece k's and some behind it; true: piece k's is in
-  /// memory.result(k) (of a block in host memory: can be put there).
+  /// Begins with what devices have to bring, piece k's and some behind it; true: piece k's is in host memory.
   bool here(std::size_t k);
-  /// When it is here: puts there what is in host memory.
+  /// When it is here, and before the next one is asked for: puts it into memory.result(k).
   void take(std::size_t k, int rank);
   /// ‖(x + d) − result‖² of a measured piece in host memory; those on devices are compared in commit().
   void compare(std::size_t k);
@@ -37,6 +36,7 @@ class TreeBlocks {
 
   Replica& replica_;
   PassMemory& memory_;
+  Passages& passages_;
   const std::vector<TreePiece>& pieces_;
   bool sums_;
   std::size_t begun_ = 0;

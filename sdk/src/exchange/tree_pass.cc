@@ -36,10 +36,10 @@ std::shared_ptr<PassMemory> memory_for(Replica& replica, const std::vector<TreeP
   std::shared_ptr<PassMemory>& kept = replica.pass_memory();
   if (kept == nullptr || kept->payloads() != payloads) {
     kept.reset();  // before as much is allocated again
-    kept = std::make_shared<PassMemory>(std::move(payloads), replica);
+    kept = std::make_shared<PassMemory>(std::move(payloads));
   } else if (kept.use_count() > 1) {
     // Operations of a broken pass are still in flight in it.
-    auto fresh = std::make_shared<PassMemory>(std::move(payloads), replica);
+    auto fresh = std::make_shared<PassMemory>(std::move(payloads));
     fresh->take_kept(*kept);
     kept = std::move(fresh);
   }
@@ -164,7 +164,7 @@ class TreePass::Impl : public std::enable_shared_from_this<TreePass::Impl> {
 
   bool step() {
     // A broken pass before this one may have left work on a device behind.
-    if (!settled_) settled_ = memory_->idle();
+    if (!settled_) settled_ = replica_.passages().idle();
     if (!settled_) {
       device_busy_ = true;
       return false;

@@ -12,7 +12,6 @@ namespace {
 
 constexpr std::size_t kBytes = telemetry::kSketchSize * sizeof(double);
 constexpr auto kGlance = std::chrono::microseconds(50);
-constexpr double kDrainSeconds = 5.0;
 
 }  // namespace
 
@@ -33,12 +32,8 @@ PositionSketch::PositionSketch(exchange::Replica& replica, std::uint64_t seed, S
 }
 
 PositionSketch::~PositionSketch() {
-  for (There& there : there_) {
-    if (there.last.wait(kDrainSeconds)) continue;
-    support::error("a device did not let go of a sketch's memory, which is not freed");
-    device::abandon(there.sums);
-    device::abandon(there.copied_sums);
-  }
+  for (There& there : there_)
+    there.part->settle();
 }
 
 void PositionSketch::reset() {
@@ -56,9 +51,7 @@ bool PositionSketch::add(std::size_t most, double patience) {
       add_block(replica_.block(next_));
       continue;
     }
-    const exchange::CommunicationTurn turn(replica_, patience);
-    if (!turn.entered()) return false;
-    add_block(replica_.block(next_));
+    if (!replica_.in_communication_turn(patience, [&] { add_block(replica_.block(next_)); })) return false;
   }
   return true;
 }

@@ -67,17 +67,13 @@ bool TickDriver::advance(double now) {
   if (options_.telemetry_interval <= 0) return false;
   bool more = false;
   if (!paused_) {
-    if (const auto tick = current_tick(); tick > last_tick_) {
-      // A tick that could not be sketched before the next one came is given up.
-      last_tick_ = tick;
-      sampling_ = true;
-      sketch_.reset();
-    }
+    begin_sample(now);
     const std::size_t block_before = sketch_.added();
     if (sampling_ && sample()) {
       sampling_ = false;
+      schedule_.took((now - began_) / options_.telemetry_interval);
       control::TickSums own;
-      own.tick = last_tick_;
+      own.tick = sampled_tick_;
       own.steps = shared_.steps.load(std::memory_order_relaxed);
       own.samples = shared_.samples.load(std::memory_order_relaxed);
       own.meeting_ends = meetings_;
@@ -96,6 +92,22 @@ bool TickDriver::advance(double now) {
     postbox_.send(outgoing.peer, std::move(outgoing.body));
   publish();
   return more;
+}
+
+void TickDriver::begin_sample(double now) {
+  const std::uint64_t tick = current_tick();
+  if (tick <= last_tick_) return;
+  last_tick_ = tick;
+  if (sampling_ && now - began_ > patience()) {
+    // Nobody waits for it any more.
+    sampling_ = false;
+    schedule_.took((now - began_) / options_.telemetry_interval);
+  }
+  if (sampling_ || !schedule_.due(tick)) return;
+  sampling_ = true;
+  sampled_tick_ = tick;
+  began_ = now;
+  sketch_.reset();
 }
 
 bool TickDriver::sample() {

@@ -7,6 +7,7 @@
 #include "duet/options.h"
 #include "exchange/replica.h"
 #include "membership/members.h"
+#include "telemetry/tick_schedule.h"
 #include "telemetry/tick_tree.h"
 #include "worker/position_sketch.h"
 #include "worker/postbox.h"
@@ -14,7 +15,7 @@
 
 namespace duet::worker {
 
-/// At every common wall-clock tick: sketches the position x + d, a few blocks at a time, and sends it on its
+/// At common wall-clock ticks: sketches the position x + d, a few blocks at a time, and sends it on its
 /// way over the tree; publishes what comes down as RunStatus. Communication thread only.
 class TickDriver {
  public:
@@ -33,6 +34,7 @@ class TickDriver {
 
  private:
   std::uint64_t current_tick() const;
+  void begin_sample(double now);
   double patience() const;
   bool sample();
   void publish();
@@ -42,7 +44,10 @@ class TickDriver {
   Shared& shared_;
   telemetry::TickTree tree_;
   PositionSketch sketch_;
+  telemetry::TickSchedule schedule_;
   std::uint64_t last_tick_ = 0;
+  std::uint64_t sampled_tick_ = 0;
+  double began_ = 0.0;  // that sample
   std::uint64_t meetings_ = 0;
   bool paused_ = true;
   bool sampling_ = false;
