@@ -27,6 +27,7 @@
 #define THROWS_IN_PROBE 18
 #define CRASHES_IN_PROBE 19
 #define TOO_OLD 20
+#define DEVICE_ONLY 21
 
 /* throws.cc: a C++ exception, which must not leave a plugin. */
 #if VARIANT == THROWS_IN_ENTRY || VARIANT == THROWS_IN_PROBE
@@ -41,7 +42,8 @@ static duet_status probe(const duet_setting* settings, uint32_t count, duet_prob
   if (VARIANT == CRASHES_IN_PROBE) abort();
   if (VARIANT == THROWS_IN_PROBE) throw_an_exception();
   result->viable = VARIANT != NOT_VIABLE;
-  result->capabilities = DUET_CAPABILITY_HOST_MEMORY | DUET_CAPABILITY_EXPERIMENTAL;
+  result->capabilities = VARIANT == DEVICE_ONLY ? DUET_CAPABILITY_CUDA_MEMORY
+                                                : DUET_CAPABILITY_HOST_MEMORY | DUET_CAPABILITY_EXPERIMENTAL;
   strcpy(result->reason, VARIANT == NOT_VIABLE ? "no such hardware" : "nothing at all");
   return DUET_OK;
 }
