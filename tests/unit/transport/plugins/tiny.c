@@ -28,9 +28,10 @@
 #define CRASHES_IN_PROBE 19
 #define TOO_OLD 20
 #define DEVICE_ONLY 21
+#define THROWS_IN_REGISTER 22
 
 /* throws.cc: a C++ exception, which must not leave a plugin. */
-#if VARIANT == THROWS_IN_ENTRY || VARIANT == THROWS_IN_PROBE
+#if VARIANT == THROWS_IN_ENTRY || VARIANT == THROWS_IN_PROBE || VARIANT == THROWS_IN_REGISTER
 extern void throw_an_exception(void);
 #else
 #define throw_an_exception() ((void)0)
@@ -115,6 +116,20 @@ static duet_status wait_descriptor(duet_context* context, int32_t* descriptor) {
   return DUET_OK;
 }
 
+static duet_status register_memory(duet_context* context, const duet_memory* memory, void** registration,
+                                   duet_error* error) {
+  (void)context;
+  (void)memory;
+  (void)registration;
+  (void)error;
+  throw_an_exception();
+  return DUET_OK;
+}
+static void unregister_memory(duet_context* context, void* registration) {
+  (void)context;
+  (void)registration;
+}
+
 /* A later minor version's table: ours, and a slot that this host has never heard of. */
 static struct {
   duet_transport known;
@@ -165,6 +180,10 @@ DUET_PLUGIN_EXPORT const duet_transport* ENTRY(const duet_services* services, ch
   known->post_receive = post;
   known->poll = VARIANT == NULL_SLOT ? NULL : poll;
   known->cancel = cancel;
+  if (VARIANT == THROWS_IN_REGISTER) {
+    known->register_memory = register_memory;
+    known->unregister_memory = unregister_memory;
+  }
   if (VARIANT == TRUNCATED) known->struct_size = offsetof(duet_transport, connect);
   if (VARIANT == HEADLESS) known->struct_size = 8;
   if (VARIANT == HALF_PAIR) known->wait_descriptor = wait_descriptor;
