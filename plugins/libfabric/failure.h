@@ -1,48 +1,18 @@
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
-#include <stdexcept>
 #include <string>
 
-#include "duet/plugin/transport.h"
+#include "shared/failure.h"
 
 namespace duet::libfabric {
 
-/// Why something did not work, in the ABI's terms.
-struct Failure {
-  duet_status status = DUET_OK;
-  int system_error = 0;  ///< libfabric's (positive) code; 0: none
-  std::string text;
-};
-
-/// A Failure on its way to the boundary; never crosses it.
-class FailureError : public std::runtime_error {
- public:
-  explicit FailureError(Failure failure) : std::runtime_error(failure.text), failure_(std::move(failure)) {}
-  FailureError(duet_status status, const std::string& text) : FailureError(Failure{status, 0, text}) {}
-  const Failure& failure() const { return failure_; }
-
- private:
-  Failure failure_;
-};
+using plugins::copy_text;
+using plugins::Failure;
+using plugins::FailureError;
+using plugins::Host;
+using plugins::write_error;
 
 /// "Connection refused (111)" for a libfabric code of either sign.
 std::string fabric_error_text(int code);
-
-/// Writes into the host's struct (may be null), cutting the text to its room.
-void write_error(const Failure& failure, duet_error* error);
-/// Copies at most bytes - 1 characters and terminates.
-void copy_text(const std::string& text, char* to, std::size_t bytes);
-
-/// The host's services: set once, before anything else runs.
-class Host {
- public:
-  /// false: they lack what this plugin cannot do without (the clock).
-  static bool set_services(const duet_services* services);
-  static void log(int level, const std::string& text) noexcept;
-  static std::uint64_t now_ns();
-  static void count(const char* name) noexcept;
-};
 
 }  // namespace duet::libfabric

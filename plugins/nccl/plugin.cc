@@ -42,6 +42,7 @@ duet_status probe(const duet_setting* settings, std::uint32_t count, duet_probe_
   const duet_status status = guarded(&error, [&] {
     const Settings parsed = Settings::parse(settings, count);
     if (!parsed.loopback) result->capabilities |= DUET_CAPABILITY_REMOTE;
+    if (parsed.integrity) result->capabilities |= DUET_CAPABILITY_INTEGRITY;
     const CudaDriver& driver = CudaDriver::load(parsed.cuda_library);
     const int device = parsed.device.value_or(driver.current_device());
     if (device >= driver.device_count()) {

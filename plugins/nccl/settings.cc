@@ -15,7 +15,7 @@ namespace duet::nccl {
 namespace {
 
 constexpr const char* kKnown =
-    "library, cuda_library, device, interface, communicators, ctas and abort_timeout";
+    "library, cuda_library, device, interface, communicators, ctas, abort_timeout and integrity";
 
 [[noreturn]] void refuse(const std::string& key, const std::string& value, const std::string& why) {
   throw FailureError(DUET_MISUSE, "nccl: setting " + key + " = \"" + value + "\": " + why);
@@ -36,6 +36,11 @@ std::uint64_t parse_seconds(const std::string& key, const std::string& value) {
   if (value.empty() || *end != '\0' || !std::isfinite(seconds) || seconds < 0.0 || seconds > 3600.0)
     refuse(key, value, "want seconds, from 0 to 3600");
   return static_cast<std::uint64_t>(seconds * 1e9);
+}
+
+bool parse_choice(const std::string& key, const std::string& value) {
+  if (value != "yes" && value != "no") refuse(key, value, "want yes or no");
+  return value == "yes";
 }
 
 void resolve_interface(const std::string& wanted, Settings& settings) {
@@ -86,6 +91,8 @@ Settings Settings::parse(const duet_setting* settings, std::uint32_t count) {
       result.ctas = parse_number(key, value, 1, 64);
     } else if (key == "abort_timeout") {
       result.abort_timeout_ns = parse_seconds(key, value);
+    } else if (key == "integrity") {
+      result.integrity = parse_choice(key, value);
     } else {
       refuse(key, value, std::string("unknown; this transport knows ") + kKnown);
     }

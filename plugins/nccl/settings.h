@@ -21,6 +21,7 @@ struct Settings {
   int communicators = 4;
   int ctas = 4;
   std::uint64_t abort_timeout_ns = 5'000'000'000;
+  bool integrity = true;  ///< the host need not check what arrives
 
   /// Throws FailureError (DUET_MISUSE) that names the setting.
   static Settings parse(const duet_setting* settings, std::uint32_t count);

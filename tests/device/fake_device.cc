@@ -134,6 +134,23 @@ void FakeDevice::release(void* stream, int index) {
   stream_of(index, stream).hold(false);
 }
 
+void FakeDevice::watch(Watcher watcher) {
+  const std::lock_guard lock(mutex_);
+  watcher_ = std::move(watcher);
+  if (!watcher_) return;
+  for (const auto& [memory, region] : regions_) {
+    if (!region.pinned) watcher_(const_cast<std::byte*>(memory), region.bytes, region.alias);
+  }
+}
+
+void FakeDevice::hold_all(bool yes) {
+  const std::lock_guard lock(mutex_);
+  for (const auto& stream : default_streams_)
+    stream->hold(yes);
+  for (const auto& [handle, stream] : streams_)
+    stream->hold(yes);
+}
+
 std::size_t FakeDevice::allocations() {
   const std::lock_guard lock(mutex_);
   return regions_.size();
@@ -178,6 +195,7 @@ bool FakeDevice::allocate(int index, std::size_t bytes, void** memory) {
   const std::lock_guard lock(mutex_);
   // To the byte, so that a pass that goes further is found out.
   regions_[static_cast<std::byte*>(shadow)] = {bytes, static_cast<std::byte*>(alias), index, false};
+  if (watcher_) watcher_(shadow, bytes, alias);
   *memory = shadow;
   return true;
 }
@@ -186,6 +204,7 @@ void FakeDevice::deallocate(int, void* memory) {
   const std::lock_guard lock(mutex_);
   const auto found = regions_.find(static_cast<std::byte*>(memory));
   const std::size_t whole = (found->second.bytes + 4095) / 4096 * 4096;
+  if (watcher_) watcher_(memory, 0, nullptr);
   munmap(found->second.alias, whole);
   munmap(memory, whole);
   regions_.erase(found);

@@ -42,7 +42,13 @@ class FakeDevice final : public device::Backend {
   /// What is enqueued from now on is not executed before release(): to see what waits for it.
   void hold(void* stream, int index = 0);
   void release(void* stream, int index = 0);
+  /// The same for all streams that there are.
+  void hold_all(bool yes);
   std::size_t allocations();  ///< of device and pinned memory that were not freed
+  /// Is told of all device memory, also what there is already: where it is, and where the host finds it
+  /// (null: it is freed now). For a driver's or transport's double beside this one.
+  using Watcher = std::function<void(void* memory, std::size_t bytes, void* alias)>;
+  void watch(Watcher watcher);
 
   // ---- device::Backend
   const char* failure() const override;
@@ -102,6 +108,7 @@ class FakeDevice final : public device::Backend {
   std::vector<std::unique_ptr<Stream>> default_streams_;
   std::map<void*, std::shared_ptr<Event>> events_;
   std::vector<std::string> complaints_;
+  Watcher watcher_;
   std::string broken_;
   std::atomic<bool> out_of_memory_{false};
 };

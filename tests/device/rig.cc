@@ -39,6 +39,22 @@ struct DeviceTransport {
     const duet_memory found = here(memory);
     return inner().post_receive(connection, &found, operation, deadline, error);
   }
+  static duet_status probe_only(const duet_setting* settings, std::uint32_t count,
+                                duet_probe_result* result) {
+    const duet_status status = probe(settings, count, result);
+    result->capabilities &= ~static_cast<std::uint64_t>(DUET_CAPABILITY_HOST_MEMORY);
+    return status;
+  }
+  static duet_status send_only(duet_connection* connection, const duet_memory* memory,
+                               std::uint64_t operation, std::uint64_t deadline, duet_error* error) {
+    if (memory->kind != DUET_MEMORY_CUDA) return DUET_NOT_SUPPORTED;
+    return post_send(connection, memory, operation, deadline, error);
+  }
+  static duet_status receive_only(duet_connection* connection, const duet_memory* memory,
+                                  std::uint64_t operation, std::uint64_t deadline, duet_error* error) {
+    if (memory->kind != DUET_MEMORY_CUDA) return DUET_NOT_SUPPORTED;
+    return post_receive(connection, memory, operation, deadline, error);
+  }
   static const duet_transport& inner() { return *transport::inproc_transport(); }
   static const duet_transport* table() {
     static const duet_transport changed = [] {
@@ -46,6 +62,16 @@ struct DeviceTransport {
       copy.probe = probe;
       copy.post_send = post_send;
       copy.post_receive = post_receive;
+      return copy;
+    }();
+    return &changed;
+  }
+  static const duet_transport* table_only() {
+    static const duet_transport changed = [] {
+      duet_transport copy = *table();
+      copy.probe = probe_only;
+      copy.post_send = send_only;
+      copy.post_receive = receive_only;
       return copy;
     }();
     return &changed;
@@ -117,6 +143,13 @@ std::unique_ptr<transport::Context> open_device_context() {
   return std::make_unique<transport::Context>(
       std::make_shared<const transport::Transport>(DeviceTransport::table(), "the test"),
       transport::Settings());
+}
+
+std::unique_ptr<transport::Context> open_device_only_context(const std::shared_ptr<device::Device>& device) {
+  fake();
+  return std::make_unique<transport::Context>(
+      std::make_shared<const transport::Transport>(DeviceTransport::table_only(), "the test"),
+      transport::Settings(), device);
 }
 
 void OnDevice::SetUp() {
@@ -229,7 +262,7 @@ Party::Party(const Shape& shape, Home home, unsigned seed, std::unique_ptr<trans
               normal_values(elements, seed + 2000)};
   write(start);
   replica->set_pending();
-  staging = make_staging(*replica, shape.wire, shape.depth, context->capabilities());
+  staging = make_staging(*replica, shape.wire, shape.depth, context->capabilities(), context->only_device());
 }
 
 namespace {

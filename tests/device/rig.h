@@ -34,6 +34,9 @@ std::shared_ptr<device::Device> open_device(int index = 0);
 int devices();
 /// A context of the in-process transport, or of one that takes the fake device's memory and moves it within.
 std::unique_ptr<transport::Context> open_device_context();
+/// The same of a transport that moves nothing but that.
+std::unique_ptr<transport::Context> open_device_only_context(
+    const std::shared_ptr<device::Device>& device = open_device());
 
 /// Skips, with its reason, where there is no device, and looks for complaints afterwards.
 class OnDevice : public ::testing::Test {

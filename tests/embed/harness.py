@@ -18,6 +18,7 @@ CMAKE = os.environ["DUET_CMAKE"]
 GENERATOR = os.environ["DUET_GENERATOR"]
 COMPILERS = {"CC": os.environ["DUET_CC"], "CXX": os.environ["DUET_CXX"]}
 WITH_TORCH = os.environ["DUET_WITH_TORCH"] == "ON"
+WITH_CUDA = os.environ["DUET_WITH_CUDA"] == "ON"
 # A LibTorch that was named is the one thing outside the tree whose place the tree may know, as a proposal.
 TORCH = os.environ["DUET_TORCH_FOLDER"]
 ROOT = BUILD / "embed"
@@ -34,8 +35,8 @@ def environment(**more):
     return clean | COMPILERS | {name: str(value) for name, value in more.items()}
 
 
-def run(*command, folder=None, timeout=900, fails=False, **env):
-    """Runs a program to its end and returns its output. It must succeed, or, with `fails`, must not."""
+def ends(*command, folder=None, timeout=900, **env):
+    """Runs a program to its end and returns its exit status and output."""
     process = subprocess.Popen(
         [str(part) for part in command],
         cwd=folder or ROOT,
@@ -51,8 +52,14 @@ def run(*command, folder=None, timeout=900, fails=False, **env):
         os.killpg(process.pid, signal.SIGKILL)
         output, _ = process.communicate()
         raise AssertionError(f"{command} was still running after {timeout} s:\n{output[-4000:]}") from None
-    if (process.returncode != 0) != fails:
-        raise AssertionError(f"{command} ended with {process.returncode}:\n{output[-6000:]}")
+    return process.returncode, output
+
+
+def run(*command, fails=False, **how):
+    """The same, and returns its output. It must succeed, or, with `fails`, must not."""
+    status, output = ends(*command, **how)
+    if (status != 0) != fails:
+        raise AssertionError(f"{command} ended with {status}:\n{output[-6000:]}")
     return output
 
 

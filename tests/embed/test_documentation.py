@@ -13,7 +13,7 @@ class Documentation(unittest.TestCase):
     def test_blocks_are_in_their_files(self):
         blocks = re.findall(r"<!-- from: (\S+) -->\n```\w+\n(.*?)```", DOCUMENT.read_text(), re.S)
         self.assertEqual({pathlib.Path(file).parts[2] for file, _ in blocks},
-                         {"worker", "trainer", "topology", "plugin", "subproject", "makefile"}, "all six ways")
+                         {"worker", "trainer", "topology", "plugin", "cuda", "subproject", "makefile"}, "all seven ways")
         for file, block in blocks:
             self.assertIn(block, (SOURCE / file).read_text(), f"{DOCUMENT} shows lines that {file} does not have")
 

@@ -36,6 +36,7 @@ class Install(unittest.TestCase):
                      "lib/cmake/duet/duetConfig.cmake", "lib/cmake/duet/duetConfigVersion.cmake"):
             self.assertTrue((harness.INSTALLED / file).exists(), file)
         self.assertEqual((harness.INSTALLED / "lib" / "libduet_torch.a").exists(), harness.WITH_TORCH)
+        self.assertEqual((harness.INSTALLED / "lib" / "libduet_cuda.so").exists(), harness.WITH_CUDA)
         # Tools and plugins of the build, all of them, and no sample or test among them.
         built = {path.name for path in (harness.BUILD / "lib" / "duet").glob("*.so")}
         installed = {path.name for path in (harness.INSTALLED / "lib" / "duet").glob("*.so")}

@@ -9,7 +9,7 @@ PROJECT = """cmake_minimum_required(VERSION 3.25)
 project(asks LANGUAGES C)
 find_package(duet {request})
 message(STATUS "duet_FOUND=${{duet_FOUND}} torch=${{duet_torch_FOUND}} cuda=${{duet_cuda_FOUND}}")
-foreach(target duet::duet duet::plugin duet::torch)
+foreach(target duet::duet duet::plugin duet::torch duet::cuda)
   if(TARGET ${{target}})
     message(STATUS "target ${{target}}")
   endif()
@@ -42,13 +42,26 @@ class Package(unittest.TestCase):
         self.assertIn("component bicycle: Duet 1.", output)
         self.assertIn("has no component of that name", output)
 
+    @unittest.skipIf(harness.WITH_CUDA, "this build has CUDA")
     def test_component_that_was_not_built(self):
-        if (harness.MOVED / "lib" / "cmake" / "duet" / "duet-cuda-targets.cmake").exists():
-            self.skipTest("this build has CUDA")
         self.assertIn("component cuda: this Duet was built without it: ", self.ask("REQUIRED COMPONENTS cuda", fails=True))
         output = self.ask("REQUIRED OPTIONAL_COMPONENTS cuda")
         self.assertIn("duet_FOUND=1", output)
         self.assertIn("cuda=FALSE", output)
+
+    @unittest.skipUnless(harness.WITH_CUDA, "this build has no CUDA part")
+    def test_cuda(self):
+        output = self.ask("1.0 REQUIRED COMPONENTS cuda")
+        self.assertIn("cuda=TRUE", output)
+        self.assertIn("target duet::cuda", output)
+        # An installation whose other half is missing.
+        library = harness.MOVED / "lib" / "libduet_cuda.so"
+        library.rename(library.with_suffix(".away"))
+        try:
+            output = self.ask("REQUIRED COMPONENTS cuda", fails=True)
+        finally:
+            library.with_suffix(".away").rename(library)
+        self.assertIn("component cuda: libduet_cuda.so is not in", output)
 
     @unittest.skipUnless(harness.WITH_TORCH, "this build has no LibTorch")
     def test_wrong_libtorch(self):

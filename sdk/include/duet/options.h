@@ -55,7 +55,7 @@ struct DUET_API Options {
   // ---- the exchange ----
   /// NAME[:provider]: inproc, libfabric, libfabric:tcp, …, the path of a plugin, or "auto": of all that can
   /// be used here (experimental ones excepted) the best that all members share. Those are then all probed and
-  /// opened; a name is the safer choice.
+  /// opened; a name is the safer choice. nccl wants at least one Buffer in CUDA memory.
   std::string transport = "libfabric";
   /// What the transport is told besides: "KEY=VALUE,KEY=VALUE", e.g. "interface=eth1,port_range=29900-29999".
   /// Each transport knows its own keys and refuses others. Without an interface it gets the address of `bind`

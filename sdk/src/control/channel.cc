@@ -34,8 +34,13 @@ constexpr int kQueueLength = 1000;         ///< messages per peer and direction
 constexpr int kLingerMs = 200;             ///< for what was sent just before the end
 constexpr int kReconnectMs = 10;           ///< doubled after every failure …
 constexpr int kLongestReconnectMs = 1000;  ///< … up to this
-constexpr int kBacklog = 1024;             ///< a whole run may join at once
-constexpr int kMostSockets = 4096;         ///< of ZeroMQ, one per peer
+/// What a peer's machine has not acknowledged by then was sent into an outage: a new connection is tried at
+/// once, where TCP would double its pauses and be silent for as long again as the outage took, or longer when
+/// several follow each other, and so beyond the time after which a worker counts as gone.
+constexpr int kUnacknowledgedMs = 2000;
+constexpr int kConnectMs = 1000;    ///< for one attempt, the same reason
+constexpr int kBacklog = 1024;      ///< a whole run may join at once
+constexpr int kMostSockets = 4096;  ///< of ZeroMQ, one per peer
 constexpr int kMostMalformed = 64;  ///< looked at in one receive(): a flood of them must not hold the worker
 constexpr unsigned kAnswersFirst = 16;  ///< every so many receives, so that neither kind starves the other
 constexpr double kLongestWait = 3600.0;
@@ -107,6 +112,7 @@ void set_common_options(zmq::socket_t& socket) {
   socket.set(zmq::sockopt::linger, kLingerMs);
   socket.set(zmq::sockopt::sndhwm, kQueueLength);
   socket.set(zmq::sockopt::rcvhwm, kQueueLength);
+  socket.set(zmq::sockopt::tcp_maxrt, kUnacknowledgedMs);
   socket.set(zmq::sockopt::maxmsgsize, static_cast<std::int64_t>(kLargestMessage));
 }
 
@@ -276,6 +282,7 @@ class Channel::Impl {
     try {
       zmq::socket_t socket(context_, zmq::socket_type::dealer);
       set_common_options(socket);
+      socket.set(zmq::sockopt::connect_timeout, kConnectMs);
       socket.set(zmq::sockopt::reconnect_ivl, kReconnectMs);
       socket.set(zmq::sockopt::reconnect_ivl_max, kLongestReconnectMs);
       if (secure_) {

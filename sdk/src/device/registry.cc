@@ -99,14 +99,18 @@ std::shared_ptr<Device> open(DeviceKind kind, int index) {
   int count = 0;
   if (!backend->count(&count)) {
     throw ConfigurationError(
-        fmt::format("a buffer is in CUDA memory, but CUDA cannot be used here: {}. Is an NVIDIA driver "
+        fmt::format("a buffer is in CUDA memory, and there is no CUDA device here: {}. Is an NVIDIA driver "
                     "installed, and recent enough?",
                     backend->failure()));
   }
+  if (count == 0) {
+    throw ConfigurationError(
+        "a buffer is in CUDA memory, and there is no CUDA device here: the driver sees none. Is "
+        "CUDA_VISIBLE_DEVICES right?");
+  }
   if (index < 0 || index >= count) {
     throw ConfigurationError(
-        fmt::format("a buffer names the device cuda:{}, but this process sees {} of them{}", index, count,
-                    count == 0 ? " (is a driver installed, and CUDA_VISIBLE_DEVICES right?)" : ""));
+        fmt::format("a buffer names the device cuda:{}, but this process sees {} of them", index, count));
   }
   std::array<char, 256> text{};
   const bool described = backend->describe(index, text.data(), text.size());

@@ -28,7 +28,7 @@ void BlockWork::snapshot(const Block& block, const BlockHeader& header, Slot& ow
   DeviceSlot& there = own.on(block.part);
   device::Stream& passes = block.part->passes();
   passes.snapshot(block.x, block.d, block.z, payload(there), wire_, block.count, c);
-  if (staging_.wire_on_device()) {
+  if (staging_.wire_on(block.part)) {
     seal_header(header, token_, own.data.get());
     passes.copy(there.memory.get(), own.data.get(), kBlockHeaderBytes, device::Direction::kToDevice);
     there.moved.record(passes);
@@ -44,19 +44,19 @@ void BlockWork::snapshot(const Block& block, const BlockHeader& header, Slot& ow
 bool BlockWork::sealed(const Block& block, const BlockHeader& header, Slot& own) const {
   if (block.part != nullptr) {
     if (!own.on(block.part).moved.done()) return false;
-    if (staging_.wire_on_device()) return true;
+    if (staging_.wire_on(block.part)) return true;
   }
   seal_block(header, token_, own.data.get());
   return true;
 }
 
 bool BlockWork::receivable(const Block& block, Slot& peers) const {
-  return block.part == nullptr || !staging_.wire_on_device() || peers.on(block.part).applied.done();
+  return !staging_.wire_on(block.part) || peers.on(block.part).applied.done();
 }
 
 std::string BlockWork::begin_check(const Block& block, const BlockHeader& header, Slot& own,
                                    Slot& peers) const {
-  const bool on_device = block.part != nullptr && staging_.wire_on_device();
+  const bool on_device = staging_.wire_on(block.part);
   if (!on_device) {
     BlockHeader found;
     std::string wrong =
@@ -91,7 +91,7 @@ BlockWork::Checked BlockWork::check(const Block& block, const BlockHeader& heade
   Checked checked;
   if (block.part != nullptr) {
     if (!peers.on(block.part).moved.done()) return checked;
-    if (staging_.wire_on_device()) {
+    if (staging_.wire_on(block.part)) {
       BlockHeader found;
       checked.wrong = open_header(peers.data.get(), peers.bytes, header, token_, found);
     }

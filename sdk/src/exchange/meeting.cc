@@ -30,8 +30,8 @@ std::uint64_t mixed(std::uint64_t bits) {
 }  // namespace
 
 std::shared_ptr<Staging> make_staging(const Replica& replica, DType wire, int depth,
-                                      std::uint64_t capabilities) {
-  return std::make_shared<Staging>(replica, wire, depth, capabilities);
+                                      std::uint64_t capabilities, int only_device) {
+  return std::make_shared<Staging>(replica, wire, depth, capabilities, only_device);
 }
 
 class Meeting::Impl {

@@ -13,11 +13,11 @@ namespace duet::exchange {
 
 /// Staging buffers, one set for a worker's life: `depth` pairs (snapshot, received), each a header and a
 /// block (staging.h). They are lent to the transport while operations are in flight, so they outlive every
-/// meeting; the replica must outlive them. capabilities: the transport's, which decide where blocks of
-/// devices pass through. Throws ConfigurationError when depth < 1.
+/// meeting; the replica must outlive them. capabilities, only_device: the transport's (transport::Context),
+/// which decide where blocks of devices pass through. Throws ConfigurationError when depth < 1.
 class Staging;
 std::shared_ptr<Staging> make_staging(const Replica& replica, DType wire, int depth,
-                                      std::uint64_t capabilities = 0);
+                                      std::uint64_t capabilities = 0, int only_device = -1);
 
 struct MeetingPlan {
   std::uint64_t meeting = 0;

@@ -34,11 +34,12 @@ bool Slot::idle() const {
                      [](const DeviceSlot& slot) { return slot.moved.done(); });
 }
 
-Staging::Staging(const Replica& replica, DType wire, int depth, std::uint64_t capabilities)
+Staging::Staging(const Replica& replica, DType wire, int depth, std::uint64_t capabilities, int only_device)
     : replica_(replica),
       depth_(depth),
       integrity_((capabilities & DUET_CAPABILITY_INTEGRITY) != 0),
       wire_on_device_(integrity_ && (capabilities & DUET_CAPABILITY_CUDA_MEMORY) != 0),
+      only_device_(only_device),
       distance_at_(rounded_up(kBlockHeaderBytes + replica.largest_block() * size_of(wire))) {
   if (depth < 1) {
     throw ConfigurationError(fmt::format("blocks_in_flight = {}: a meeting needs at least 1", depth));
@@ -126,7 +127,7 @@ transport::Completion Staging::completion(Slot& slot) {
 
 bool Staging::send(transport::Connection& connection, const DevicePart* part, Slot& slot, std::uint64_t bytes,
                    std::uint64_t deadline_ns) {
-  const bool posted = part != nullptr && wire_on_device_
+  const bool posted = wire_on(part)
                           ? connection.send(on_device(slot.on(part)), bytes, deadline_ns, completion(slot))
                           : connection.send(slot.data.get(), bytes, deadline_ns, completion(slot));
   if (posted) slot.state = Slot::State::kLent;
@@ -135,7 +136,7 @@ bool Staging::send(transport::Connection& connection, const DevicePart* part, Sl
 
 bool Staging::receive(transport::Connection& connection, const DevicePart* part, Slot& slot,
                       std::uint64_t bytes, std::uint64_t deadline_ns) {
-  const bool posted = part != nullptr && wire_on_device_
+  const bool posted = wire_on(part)
                           ? connection.receive(on_device(slot.on(part)), bytes, deadline_ns, completion(slot))
                           : connection.receive(slot.data.get(), bytes, deadline_ns, completion(slot));
   if (posted) slot.state = Slot::State::kLent;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "device/device.h"
+#include "exchange/device_part.h"
 #include "exchange/replica.h"
 #include "transport/transport.h"
 
@@ -42,11 +43,11 @@ struct Slot {
 /// work on a device still touches. All calls from the communication thread.
 ///
 /// Blocks on devices pass through host memory on their way (pinned; the checksum is computed there), unless
-/// the transport takes device memory and answers for the data's integrity: then they stay on the device.
+/// the transport takes that device's memory and answers for the data's integrity: then they stay there.
 class Staging : public std::enable_shared_from_this<Staging> {
  public:
-  /// The replica must outlive it. capabilities: the transport's.
-  Staging(const Replica& replica, DType wire, int depth, std::uint64_t capabilities);
+  /// The replica must outlive it. capabilities, only_device: the transport's (transport::Context).
+  Staging(const Replica& replica, DType wire, int depth, std::uint64_t capabilities, int only_device = -1);
   /// Waits for what devices still do with its memory, for some seconds at most.
   ~Staging();
 
@@ -55,7 +56,10 @@ class Staging : public std::enable_shared_from_this<Staging> {
 
   int depth() const { return depth_; }
   bool integrity() const { return integrity_; }
-  bool wire_on_device() const { return wire_on_device_; }
+  /// Blocks on this device (null: the host) stay on it.
+  bool wire_on(const DevicePart* part) const {
+    return wire_on_device_ && part != nullptr && (only_device_ < 0 || part->device().index() == only_device_);
+  }
   std::size_t distance_at() const { return distance_at_; }  ///< bytes from a slot's beginning
 
   /// Two slots in state kHeld. False: all are lent.
@@ -83,6 +87,7 @@ class Staging : public std::enable_shared_from_this<Staging> {
   int depth_;
   bool integrity_;
   bool wire_on_device_;
+  int only_device_;
   std::size_t distance_at_;
   bool no_memory_ = false;  // for one more slot; was said
   std::vector<std::unique_ptr<Slot>> slots_;

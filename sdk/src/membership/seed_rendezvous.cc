@@ -185,6 +185,9 @@ Roster SeedRendezvous::ask(const Entry& mine, const JoinOptions& options) {
   }
 
   if (!last_answer.has_value()) {
+    // Whoever listens there, if anybody does, never took a question: nothing is worth a closing socket's
+    // patience.
+    channel_.forget(seed);
     const bool known = !control::resolve_host(seed_.host).empty();
     throw TimeoutError(fmt::format(
         "{} got no answer: no Duet worker answers at {}:{} within {:g} s{}; check that rank 0 runs, that "

@@ -1,5 +1,6 @@
 #include "transport/transport.h"
 
+#include <algorithm>
 #include <array>
 #include <deque>
 #include <iterator>
@@ -9,6 +10,7 @@
 #include "support/key_values.h"
 #include "support/log.h"
 #include "transport/guest_call.h"
+#include "transport/host_passage.h"
 #include "transport/services.h"
 
 namespace duet::transport {
@@ -17,6 +19,8 @@ namespace {
 constexpr std::size_t kLargestAddress = 512;
 constexpr std::size_t kLargestTicket = 256;
 constexpr std::uint32_t kBatch = 64;
+/// Between two looks at what a device copies.
+constexpr std::uint64_t kGlance = 20'000;
 
 std::vector<duet_setting> to_c(const Settings& settings) {
   std::vector<duet_setting> out;
@@ -107,10 +111,12 @@ struct Context::Operations {
   bool open = true;
   std::uint64_t next_id = 1;
   std::unordered_map<std::uint64_t, Completion> pending;
-  std::deque<Finished> finished;  // their callbacks are still to run
+  std::deque<Finished> finished;         // their callbacks are still to run
+  std::unique_ptr<HostPassage> passage;  // of host memory, where the transport moves none
 };
 
-Context::Context(std::shared_ptr<const Transport> transport, const Settings& settings)
+Context::Context(std::shared_ptr<const Transport> transport, const Settings& settings,
+                 const std::shared_ptr<device::Device>& device)
     : transport_(std::move(transport)), operations_(std::make_shared<Operations>()) {
   const duet_transport& table = transport_->table();
   operations_->table = &table;
@@ -133,10 +139,22 @@ Context::Context(std::shared_ptr<const Transport> transport, const Settings& set
                     who, probed.reason[0] != '\0' ? probed.reason : status_name(status)));
   }
   capabilities_ = probed.capabilities;
-  if ((capabilities_ & DUET_CAPABILITY_HOST_MEMORY) == 0 ||
-      (capabilities_ & DUET_CAPABILITY_NEEDS_REGISTRATION) != 0) {
+  const bool host = (capabilities_ & DUET_CAPABILITY_HOST_MEMORY) != 0;
+  if ((capabilities_ & DUET_CAPABILITY_NEEDS_REGISTRATION) != 0 ||
+      (!host && (capabilities_ & DUET_CAPABILITY_CUDA_MEMORY) == 0)) {
     throw TransportError(
         who + " cannot move ordinary host memory, which is where blocks are staged: choose another");
+  }
+  if (!host) {
+    if (device == nullptr) {
+      throw ConfigurationError(fmt::format(
+          "{} moves CUDA memory only, and none of this worker's buffers is in a CUDA device's memory: put "
+          "the "
+          "parameters there and say so (Buffer::device = DeviceKind::kCuda), or choose another transport, "
+          "such as \"libfabric\"",
+          who));
+    }
+    operations_->passage = std::make_unique<HostPassage>(device);
   }
 
   duet_error error{};
@@ -170,6 +188,11 @@ Context::~Context() {
   // turn destroy connections, which look at operations_: it stays whole meanwhile.
   const auto never_called = std::exchange(operations_->pending, {});
   operations_->finished.clear();
+  const auto passage = std::move(operations_->passage);
+}
+
+int Context::only_device() const {
+  return operations_->passage == nullptr ? -1 : operations_->passage->device().index();
 }
 
 std::unique_ptr<Connection> Context::open(bool accept, const std::string& peer, std::uint64_t session,
@@ -236,10 +259,14 @@ std::shared_ptr<void> Context::register_memory(void* data, std::uint64_t bytes) 
                            .registration = nullptr};
   void* registration = nullptr;
   duet_error error{};
-  const duet_status status = table.register_memory(context_, &memory, &registration, &error);
-  if (status != DUET_OK) {
+  duet_status status = DUET_BROKEN;
+  const std::string thrown = guest_call(transport_->path(), "while it registered memory", [&] {
+    status = table.register_memory(context_, &memory, &registration, &error);
+  });
+  if (!thrown.empty() || status != DUET_OK) {
     error.status = status;
-    support::debug("transport \"{}\" registers no memory: {}", transport_->name(), describe(error));
+    support::debug("transport \"{}\" registers no memory: {}", transport_->name(),
+                   thrown.empty() ? describe(error) : "it " + thrown);
     return nullptr;
   }
   operations_->registered[address] = {bytes, registration};
@@ -253,6 +280,12 @@ std::shared_ptr<void> Context::register_memory(void* data, std::uint64_t bytes) 
 std::size_t Context::poll(std::uint64_t timeout_ns) {
   const duet_transport& table = transport_->table();
   Operations& operations = *operations_;
+  std::size_t ran = 0;
+  if (HostPassage* const passage = operations.passage.get()) {
+    ran = passage->advance(now_ns());
+    if (ran > 0) timeout_ns = 0;
+    if (passage->busy()) timeout_ns = std::min(timeout_ns, kGlance);
+  }
   std::array<duet_completion, kBatch> batch;
   std::uint32_t count = 0;
   do {
@@ -273,7 +306,6 @@ std::size_t Context::poll(std::uint64_t timeout_ns) {
 
   // What callbacks add while they run (refused posts) is for the next poll: a callback that always posts
   // again to a failed connection must not keep us here.
-  std::size_t ran = 0;
   for (std::size_t left = operations.finished.size(); left > 0 && !operations.finished.empty(); --left) {
     const Operations::Finished finished = operations.finished.front();
     operations.finished.pop_front();
@@ -294,12 +326,15 @@ std::size_t Context::poll(std::uint64_t timeout_ns) {
 
 bool Context::arm(std::uint64_t& timeout_ns) {
   if (!operations_->finished.empty()) return false;
+  if (operations_->passage != nullptr && operations_->passage->busy())
+    timeout_ns = std::min(timeout_ns, kGlance);
   if (transport_->table().arm == nullptr) return true;
   return transport_->table().arm(context_, &timeout_ns) == DUET_OK;
 }
 
 std::size_t Context::in_flight() const {
-  return operations_->pending.size();
+  const std::size_t passing = operations_->passage == nullptr ? 0 : operations_->passage->in_flight();
+  return operations_->pending.size() + passing;
 }
 
 Connection::Connection(std::shared_ptr<Context::Operations> operations, duet_connection* connection,
@@ -310,6 +345,7 @@ Connection::Connection(std::shared_ptr<Context::Operations> operations, duet_con
       refusal_(std::move(refusal)) {}
 
 Connection::~Connection() {
+  if (operations_->passage != nullptr) operations_->passage->close(*this);
   if (connection_ != nullptr && operations_->open) operations_->table->close_connection(connection_);
 }
 
@@ -348,15 +384,21 @@ std::string Connection::error() {
 }
 
 bool Connection::send(const void* data, std::uint64_t bytes, std::uint64_t deadline_ns, Completion done) {
+  HostPassage* const passage = open_passage();
+  if (passage != nullptr) return passage->send(*this, data, bytes, deadline_ns, std::move(done));
   return post(true, host_memory(const_cast<void*>(data), bytes), deadline_ns, std::move(done));
 }
 
 bool Connection::receive(void* data, std::uint64_t bytes, std::uint64_t deadline_ns, Completion done) {
+  HostPassage* const passage = open_passage();
+  if (passage != nullptr) return passage->receive(*this, data, bytes, deadline_ns, std::move(done));
   return post(false, host_memory(data, bytes), deadline_ns, std::move(done));
 }
 
 bool Connection::send(const DeviceMemory& memory, std::uint64_t bytes, std::uint64_t deadline_ns,
                       Completion done) {
+  const HostPassage* const passage = open_passage();
+  if (passage != nullptr && passage->holds_up(*this)) return false;
   return post(true, cuda_memory(memory, bytes), deadline_ns, std::move(done));
 }
 
@@ -365,12 +407,16 @@ bool Connection::receive(const DeviceMemory& memory, std::uint64_t bytes, std::u
   return post(false, cuda_memory(memory, bytes), deadline_ns, std::move(done));
 }
 
+/// Null: host memory is the transport's own business.
+HostPassage* Connection::open_passage() const {
+  // No poll() will ever run the callback.
+  if (!operations_->open)
+    throw TransportError(peer_ + ": the connection's context was closed before this operation");
+  return operations_->passage.get();
+}
+
 bool Connection::post(bool send, const duet_memory& memory, std::uint64_t deadline_ns, Completion done) {
   Context::Operations& operations = *operations_;
-  // No poll() will ever run the callback.
-  if (!operations.open)
-    throw TransportError(peer_ + ": the connection's context was closed before this operation");
-
   duet_status status = DUET_PEER_LOST;
   duet_error error{};
   const std::uint64_t id = operations.next_id++;

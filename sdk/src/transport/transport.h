@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "device/device.h"
 #include "duet/error.h"
 #include "duet/plugin/transport.h"
 #include "duet/transports.h"
@@ -55,13 +56,17 @@ const duet_services& host_services();
 std::uint64_t now_ns();
 
 class Connection;
+class HostPassage;
 
 /// A worker's endpoint. All calls from one thread, those of its connections included. Callbacks may post, and
 /// may make and destroy connections, but not destroy the context.
 class Context {
  public:
-  /// Throws TransportError with the plugin's reason when probe or open fail.
-  Context(std::shared_ptr<const Transport> transport, const Settings& settings);
+  /// Throws TransportError with the plugin's reason when probe or open fail. device: through which host
+  /// memory passes where the transport moves CUDA memory only (host_passage.h), and the only one whose memory
+  /// it then moves directly; without one such a transport is refused (ConfigurationError).
+  Context(std::shared_ptr<const Transport> transport, const Settings& settings,
+          const std::shared_ptr<device::Device>& device = nullptr);
   /// Ends everything that is left. Callbacks that did not run by then never do: they are destroyed, after the
   /// transport has let go of all memory. Connections may outlive their context; they have failed then.
   ~Context();
@@ -70,6 +75,8 @@ class Context {
 
   const std::string& address() const { return address_; }
   std::uint64_t capabilities() const { return capabilities_; }
+  /// The only CUDA device whose memory operations may name; −1: any, if the capabilities have CUDA memory.
+  int only_device() const;
   std::string transport_name() const { return transport_->name(); }
 
   /// Return at once. When the transport refuses, the connection is there, and has failed.
@@ -92,8 +99,9 @@ class Context {
   std::shared_ptr<void> register_memory(void* data, std::uint64_t bytes);
 
   /// Progress; runs the callbacks of all operations that completed. Sleeps for at most timeout_ns. Returns
-  /// how many completed. Throws TransportError when the context is broken. A callback's exception passes
-  /// through; the completions behind it stay for the next poll().
+  /// how many completed (of those whose memory passes through a device, each half counts). Throws
+  /// TransportError when the context is broken, and DeviceError when such a device is. A callback's exception
+  /// passes through; the completions behind it stay for the next poll().
   std::size_t poll(std::uint64_t timeout_ns);
   /// The descriptor to sleep on, or −1 when the transport has none (poll() must then do the sleeping).
   int descriptor() const { return descriptor_; }
@@ -148,8 +156,10 @@ class Connection {
 
  private:
   friend class Context;
+  friend class HostPassage;
   Connection(std::shared_ptr<Context::Operations> operations, duet_connection* connection, std::string peer,
              std::string refusal);
+  HostPassage* open_passage() const;
   bool post(bool send, const duet_memory& memory, std::uint64_t deadline_ns, Completion done);
   std::shared_ptr<Context::Operations> operations_;
   duet_connection* connection_;  // null: refused from the start

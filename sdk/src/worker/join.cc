@@ -3,11 +3,13 @@
 #include <unistd.h>
 #include <xxhash.h>
 
+#include <algorithm>
 #include <array>
 #include <string>
 #include <utility>
 
 #include "control/host_address.h"
+#include "device/registry.h"
 #include "duet/error.h"
 #include "membership/rendezvous.h"
 #include "support/log.h"
@@ -82,6 +84,10 @@ Communication::Joined join(const Options& options, const Topology& topology,
   wanted.faults = options.faults;
   if (!control::is_loopback(own)) wanted.interface = own;
   wanted.own_process = options.rendezvous.starts_with("local:");
+  const auto on_device = std::find_if(buffers.begin(), buffers.end(), [](const Buffer& buffer) {
+    return buffer.device == DeviceKind::kCuda;
+  });
+  if (on_device != buffers.end()) wanted.device = device::open(on_device->device, on_device->device_index);
   auto contexts = transport::open_contexts(wanted);
 
   membership::Entry entry;

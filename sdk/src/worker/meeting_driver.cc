@@ -53,8 +53,8 @@ MeetingDriver::MeetingDriver(exchange::Replica& replica, const Options& options,
       clock_(dynamics::make_clock(options.clock, topology.rate_of(options.rank))),
       pairing_(pairing_config(options, topology)),
       links_(context, roster),
-      staging_(
-          exchange::make_staging(replica, options.wire, options.blocks_in_flight, context.capabilities())),
+      staging_(exchange::make_staging(replica, options.wire, options.blocks_in_flight, context.capabilities(),
+                                      context.only_device())),
       start_(now) {
   staging_->register_with(context);
   for (const auto& neighbour : topology.neighbours(options.rank)) {

@@ -1,34 +1,18 @@
 #include "info/probe.h"
 
-#include <fcntl.h>
-#include <poll.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <array>
-#include <cerrno>
-#include <csignal>
-#include <cstring>
+#include <exception>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <string>
 
 #include "duet/error.h"
+#include "shared/child_process.h"
 
 namespace duet::info {
 namespace {
 
-using Clock = std::chrono::steady_clock;
 using Json = nlohmann::json;
-
-void write_line(int descriptor, const Json& json) {
-  const std::string text = json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
-  for (std::size_t done = 0; done < text.size();) {
-    const ssize_t wrote = ::write(descriptor, text.data() + done, text.size() - done);
-    if (wrote < 0 && errno != EINTR) ::_exit(1);
-    if (wrote > 0) done += static_cast<std::size_t>(wrote);
-  }
-}
 
 Json to_json(const TransportCandidate& candidate) {
   return {{"name", candidate.name},       {"path", candidate.path},
@@ -52,12 +36,16 @@ TransportCandidate from_json(const Json& json) {
 
 using Failures = std::map<std::string, std::string>;  // path → what it did
 
-[[noreturn]] void discover(int descriptor, const ProbeRequest& request, const Failures& failures) {
-  ::dup2(2, 1);  // what a plugin prints is no output of ours
+std::string line(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+/// In the child.
+void discover(const tools::Say& say, const ProbeRequest& request, const Failures& failures) {
   try {
     const auto may_load = [&](const std::string& path) {
       if (failures.contains(path)) return false;
-      write_line(descriptor, {{"loading", path}});
+      say(line({{"loading", path}}));
       return true;
     };
     const auto found =
@@ -65,11 +53,9 @@ using Failures = std::map<std::string, std::string>;  // path → what it did
     Json list = Json::array();
     for (const TransportCandidate& candidate : found)
       list.push_back(to_json(candidate));
-    write_line(descriptor, {{"found", list}});
-    ::_exit(0);  // without the destructors of plugins that may not survive them
+    say(line({{"found", list}}));
   } catch (const std::exception& error) {
-    write_line(descriptor, {{"error", error.what()}});
-    ::_exit(1);
+    say(line({{"error", error.what()}}));
   }
 }
 
@@ -79,89 +65,33 @@ struct Outcome {
   std::string failure;  ///< what became of the child, if it did not find
 };
 
-class Child {
- public:
-  Child(const ProbeRequest& request, const Failures& failures) {
-    int ends[2];
-    if (::pipe2(ends, O_CLOEXEC) != 0)
-      throw Error(std::string("no pipe to probe plugins: ") + std::strerror(errno));
-    id_ = ::fork();
-    if (id_ == 0) discover(ends[1], request, failures);
-    ::close(ends[1]);
-    pipe_ = ends[0];
-    if (id_ < 0) throw Error(std::string("no process to probe plugins: ") + std::strerror(errno));
+void take(const Json& message, Outcome& outcome) {
+  if (message.contains("loading")) {
+    message["loading"].get_to(outcome.loading);
+  } else if (message.contains("error")) {
+    message["error"].get_to(outcome.failure);
+  } else {
+    outcome.found.emplace();
+    for (const Json& candidate : message.at("found"))
+      outcome.found->push_back(from_json(candidate));
   }
-  ~Child() {
-    ::close(pipe_);
-    if (id_ <= 0) return;
-    ::kill(id_, SIGKILL);
-    ::waitpid(id_, nullptr, 0);
-  }
-  Child(const Child&) = delete;
-  Child& operator=(const Child&) = delete;
+}
 
-  Outcome wait(std::chrono::milliseconds patience) {
-    Outcome outcome;
-    std::string text;
-    auto deadline = Clock::now() + patience;
-    while (!outcome.found) {
-      const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();
-      pollfd waiting{pipe_, POLLIN, 0};
-      const int ready = left <= 0 ? 0 : ::poll(&waiting, 1, static_cast<int>(left));
-      if (ready == 0) {
-        outcome.failure =
-            "did not come back within " + std::to_string(patience.count()) + " ms and was stopped";
-        return outcome;
-      }
-      std::array<char, 4096> buffer;
-      const ssize_t got = ready < 0 ? -1 : ::read(pipe_, buffer.data(), buffer.size());
-      if (got < 0 && errno == EINTR) continue;
-      if (got <= 0) break;
-      text.append(buffer.data(), static_cast<std::size_t>(got));
-      for (std::size_t end = text.find('\n'); end != std::string::npos; end = text.find('\n')) {
-        take(Json::parse(text.substr(0, end)), outcome);
-        text.erase(0, end + 1);
-        deadline = Clock::now() + patience;
-      }
-    }
-    if (!outcome.found && outcome.failure.empty()) outcome.failure = end();
-    return outcome;
-  }
-
- private:
-  static void take(const Json& message, Outcome& outcome) {
-    if (message.contains("loading")) {
-      message["loading"].get_to(outcome.loading);
-    } else if (message.contains("error")) {
-      message["error"].get_to(outcome.failure);
-    } else {
-      outcome.found.emplace();
-      for (const Json& candidate : message.at("found"))
-        outcome.found->push_back(from_json(candidate));
-    }
-  }
-
-  /// How it ended.
-  std::string end() {
-    int status = 0;
-    if (::waitpid(id_, &status, 0) != id_) return "was lost";
-    id_ = -1;
-    if (!WIFSIGNALED(status))
-      return "ended the process (exit code " + std::to_string(WEXITSTATUS(status)) + ")";
-    return std::string("crashed (signal ") + std::to_string(WTERMSIG(status)) + ", " +
-           ::strsignal(WTERMSIG(status)) + ")";
-  }
-
-  pid_t id_ = -1;
-  int pipe_ = -1;
-};
+Outcome probe_in_child(const ProbeRequest& request, const Failures& failures) {
+  Outcome outcome;
+  const std::string end =
+      tools::run_in_child([&](const tools::Say& say) { discover(say, request, failures); }, request.patience,
+                          [&](const std::string& text) { take(Json::parse(text), outcome); });
+  if (outcome.failure.empty()) outcome.failure = end;
+  return outcome;
+}
 
 }  // namespace
 
 std::vector<TransportCandidate> probe_transports(const ProbeRequest& request) {
   Failures failures;
   for (;;) {
-    Outcome outcome = Child(request, failures).wait(request.patience);
+    Outcome outcome = probe_in_child(request, failures);
     if (!outcome.found) {
       // Without a plugin to blame, or blaming one that was not even touched, there is no point in another
       // attempt.

@@ -44,8 +44,12 @@ Context* context(int device) {
 }
 
 struct Memory {
+  struct Piece {
+    std::uint64_t bytes = 0;
+    void* alias = nullptr;
+  };
   std::mutex mutex;
-  std::map<std::uintptr_t, std::uint64_t> pieces;
+  std::map<std::uintptr_t, Piece> pieces;
 };
 
 Memory& memory() {
@@ -81,13 +85,15 @@ int current_device() {
   return found == stacks().by_thread.end() ? -1 : reinterpret_cast<Context*>(found->second.back())->device;
 }
 
-bool is_device_memory(const void* data, std::uint64_t bytes) {
+unsigned char* find_device_memory(const void* data, std::uint64_t bytes) {
   const std::lock_guard lock(memory().mutex);
   const auto at = reinterpret_cast<std::uintptr_t>(data);
   auto piece = memory().pieces.upper_bound(at);
-  if (piece == memory().pieces.begin()) return false;
+  if (piece == memory().pieces.begin()) return nullptr;
   --piece;
-  return at + bytes <= piece->first + piece->second;
+  const auto& [begin, found] = *piece;
+  if (at + bytes > begin + found.bytes) return nullptr;
+  return static_cast<unsigned char*>(found.alias) + (at - begin);
 }
 
 }  // namespace fake
@@ -186,7 +192,7 @@ CUresult cuMemAlloc(CUdeviceptr* at, std::size_t bytes) {
   void* const piece = std::malloc(bytes);
   if (piece == nullptr) return CUDA_ERROR_OUT_OF_MEMORY;
   const std::lock_guard lock(fake::memory().mutex);
-  fake::memory().pieces[reinterpret_cast<std::uintptr_t>(piece)] = bytes;
+  fake::memory().pieces[reinterpret_cast<std::uintptr_t>(piece)] = {bytes, piece};
   *at = reinterpret_cast<CUdeviceptr>(piece);
   return CUDA_SUCCESS;
 }
@@ -205,6 +211,16 @@ CUresult cuMemcpyHtoD(CUdeviceptr to, const void* from, std::size_t bytes) {
 CUresult cuMemcpyDtoH(void* to, CUdeviceptr from, std::size_t bytes) {
   std::memcpy(to, reinterpret_cast<const void*>(from), bytes);  // NOLINT(performance-no-int-to-ptr)
   return CUDA_SUCCESS;
+}
+
+void fake_nccl_map(void* memory, std::uint64_t bytes, void* alias) {
+  const std::lock_guard lock(fake::memory().mutex);
+  const auto at = reinterpret_cast<std::uintptr_t>(memory);
+  if (alias == nullptr) {
+    fake::memory().pieces.erase(at);
+  } else {
+    fake::memory().pieces[at] = {bytes, alias};
+  }
 }
 
 void fake_nccl_hold(void* stream) {

@@ -23,7 +23,8 @@ struct Stream {
 Stream& stream_of(CUstream handle);
 /// −1: no context is current in this thread.
 int current_device();
-/// Whether all of it is memory that cuMemAlloc() gave.
-bool is_device_memory(const void* data, std::uint64_t bytes);
+/// Where the fakes find device memory: what cuMemAlloc() gave is there itself, what a test mapped is
+/// elsewhere. Null: not all of it is device memory.
+unsigned char* find_device_memory(const void* data, std::uint64_t bytes);
 
 }  // namespace fake

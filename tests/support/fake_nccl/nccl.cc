@@ -332,14 +332,15 @@ static ncclResult_t enclose(bool send, const void* data, std::size_t bytes, nccl
                             ncclComm_t communicator, cudaStream_t stream) {
   fake::Enclosed& now = fake::enclosed();
   const int other = communicator->ranks == 1 ? 0 : 1 - communicator->rank;
+  unsigned char* const found = fake::find_device_memory(data, bytes);
   if (now.depth != 1 || type != ncclInt8 || peer != other || communicator->state != ncclSuccess ||
-      fake::current_device() != communicator->device || !fake::is_device_memory(data, bytes)) {
+      fake::current_device() != communicator->device || found == nullptr) {
     fake::count("misuses");
     return ncclInvalidUsage;
   }
   now.communicator = communicator;
   now.group.stream = &fake::stream_of(reinterpret_cast<CUstream>(stream));
-  now.group.operations.push_back({send, static_cast<unsigned char*>(const_cast<void*>(data)), bytes});
+  now.group.operations.push_back({send, found, bytes});
   return ncclSuccess;
 }
 

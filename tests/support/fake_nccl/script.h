@@ -33,4 +33,6 @@ std::int64_t fake_nccl_count(const char* name);
 /// Work that never ends in a stream until it is let go.
 void fake_nccl_hold(void* stream);
 void fake_nccl_let_go(void* stream);
+/// Device memory that another double keeps, and whose bytes are at `alias`; alias null: no longer.
+void fake_nccl_map(void* memory, std::uint64_t bytes, void* alias);
 }

@@ -41,10 +41,19 @@ class Probe : public NcclFixture {
 TEST_F(Probe, SaysWhatWouldBeUsed) {
   const duet_probe_result result = probe(settings_on(3));
   EXPECT_EQ(result.viable, 1);
-  EXPECT_EQ(result.capabilities, DUET_CAPABILITY_CUDA_MEMORY | DUET_CAPABILITY_EXACT_SIZE);
+  EXPECT_EQ(result.capabilities,
+            DUET_CAPABILITY_CUDA_MEMORY | DUET_CAPABILITY_EXACT_SIZE | DUET_CAPABILITY_INTEGRITY);
   EXPECT_EQ(result.largest_message, 1ull << 32);
   EXPECT_THAT(std::string(result.reason), HasSubstr("NCCL 2.28.9 on CUDA device 3 (Fake GPU 3)"));
   EXPECT_THAT(std::string(result.reason), HasSubstr("lo"));
+}
+
+TEST_F(Probe, AnswersForItsDataUnlessItIsToldNotTo) {
+  const auto claims = [&](const char* value) {
+    return (probe(settings_on(3, {{"integrity", value}})).capabilities & DUET_CAPABILITY_INTEGRITY) != 0;
+  };
+  EXPECT_TRUE(claims("yes"));
+  EXPECT_FALSE(claims("no"));
 }
 
 TEST_F(Probe, IsNotViableWithoutACudaDevice) {

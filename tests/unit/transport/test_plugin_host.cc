@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "duet/transports.h"
+#include "transport/selection.h"
 #include "transport/services.h"
 
 namespace duet::transport {
@@ -229,6 +230,19 @@ TEST_F(PluginHostTest, AContextSaysWhyItCannotBeOpened) {
       AllOf(HasSubstr("tiny"), HasSubstr("threw an exception while it was probed: nobody caught me")));
   EXPECT_THAT(failure_to_open("no_address"),
               AllOf(HasSubstr("tiny"), HasSubstr("no address"), HasSubstr("broken")));
+}
+
+TEST_F(PluginHostTest, AnExceptionFromAnyCallIntoAStrangerStaysOne) {
+  // Of a plugin that is asked whether it knows a setting, …
+  Wanted wanted;
+  wanted.transport = "tiny";
+  wanted.plugin_path = {with("throws_in_probe")};
+  wanted.interface = "127.0.0.1";
+  EXPECT_THROW(open_contexts(wanted), TransportError);
+  // … and of one that is to register memory: it does without.
+  Context context(load_transport("tiny", {with("throws_in_register")}), {});
+  int value = 0;
+  EXPECT_EQ(context.register_memory(&value, sizeof value), nullptr);
 }
 
 using PluginHostDeathTest = PluginHostTest;

@@ -50,6 +50,35 @@ TEST(Selection, AutoNeverTakesTheInProcessOneBetweenProcesses) {
   }
 }
 
+TEST(Selection, AutoLeavesOutWhatMovesNoHostMemory) {
+  Wanted wanted;
+  wanted.transport = "auto";
+  wanted.own_process = true;  // so there is another
+  wanted.plugin_path = {DUET_TEST_PLUGINS "/device-only"};
+  for (const auto& context : open_contexts(wanted))
+    EXPECT_NE(context->transport_name(), "tiny");
+  wanted.own_process = false;
+  try {
+    for (const auto& context : open_contexts(wanted))
+      EXPECT_NE(context->transport_name(), "tiny");
+  } catch (const TransportError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("moves no host memory, and this worker's parameters are there"));
+  }
+}
+
+TEST(Selection, WhatMovesNoHostMemoryIsRefusedByName) {
+  Wanted wanted;
+  wanted.transport = "tiny";
+  wanted.plugin_path = {DUET_TEST_PLUGINS "/device-only"};
+  try {
+    open_contexts(wanted);
+    FAIL() << "it was opened";
+  } catch (const ConfigurationError& error) {
+    EXPECT_THAT(error.what(),
+                AllOf(HasSubstr("moves CUDA memory only"), HasSubstr("choose another transport")));
+  }
+}
+
 TEST(Selection, SettingsNeedAName) {
   Wanted wanted;
   wanted.transport = "auto";

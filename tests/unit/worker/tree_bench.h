@@ -99,7 +99,9 @@ class Bench {
       membership::Entry entry;
       entry.rank = rank;
       entry.world_size = options.world_size;
-      entry.incarnation = membership::Incarnation::random();
+      // Not random: sessions are made of them, and faults are drawn from sessions. So a test's weather is its
+      // seed's.
+      entry.incarnation = {1, static_cast<std::uint64_t>(rank) + 1};
       // Nobody is there: heartbeats go by hand.
       entry.control_address = "tcp://127.0.0.1:1";
       entry.transports = {{"inproc", members_.back()->context->address()}};

@@ -27,9 +27,11 @@
 #define THROWS_IN_PROBE 18
 #define CRASHES_IN_PROBE 19
 #define TOO_OLD 20
+#define DEVICE_ONLY 21
+#define THROWS_IN_REGISTER 22
 
 /* throws.cc: a C++ exception, which must not leave a plugin. */
-#if VARIANT == THROWS_IN_ENTRY || VARIANT == THROWS_IN_PROBE
+#if VARIANT == THROWS_IN_ENTRY || VARIANT == THROWS_IN_PROBE || VARIANT == THROWS_IN_REGISTER
 extern void throw_an_exception(void);
 #else
 #define throw_an_exception() ((void)0)
@@ -41,7 +43,8 @@ static duet_status probe(const duet_setting* settings, uint32_t count, duet_prob
   if (VARIANT == CRASHES_IN_PROBE) abort();
   if (VARIANT == THROWS_IN_PROBE) throw_an_exception();
   result->viable = VARIANT != NOT_VIABLE;
-  result->capabilities = DUET_CAPABILITY_HOST_MEMORY | DUET_CAPABILITY_EXPERIMENTAL;
+  result->capabilities = VARIANT == DEVICE_ONLY ? DUET_CAPABILITY_CUDA_MEMORY
+                                                : DUET_CAPABILITY_HOST_MEMORY | DUET_CAPABILITY_EXPERIMENTAL;
   strcpy(result->reason, VARIANT == NOT_VIABLE ? "no such hardware" : "nothing at all");
   return DUET_OK;
 }
@@ -113,6 +116,20 @@ static duet_status wait_descriptor(duet_context* context, int32_t* descriptor) {
   return DUET_OK;
 }
 
+static duet_status register_memory(duet_context* context, const duet_memory* memory, void** registration,
+                                   duet_error* error) {
+  (void)context;
+  (void)memory;
+  (void)registration;
+  (void)error;
+  throw_an_exception();
+  return DUET_OK;
+}
+static void unregister_memory(duet_context* context, void* registration) {
+  (void)context;
+  (void)registration;
+}
+
 /* A later minor version's table: ours, and a slot that this host has never heard of. */
 static struct {
   duet_transport known;
@@ -163,6 +180,10 @@ DUET_PLUGIN_EXPORT const duet_transport* ENTRY(const duet_services* services, ch
   known->post_receive = post;
   known->poll = VARIANT == NULL_SLOT ? NULL : poll;
   known->cancel = cancel;
+  if (VARIANT == THROWS_IN_REGISTER) {
+    known->register_memory = register_memory;
+    known->unregister_memory = unregister_memory;
+  }
   if (VARIANT == TRUNCATED) known->struct_size = offsetof(duet_transport, connect);
   if (VARIANT == HEADLESS) known->struct_size = 8;
   if (VARIANT == HALF_PAIR) known->wait_descriptor = wait_descriptor;
