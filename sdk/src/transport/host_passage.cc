@@ -5,8 +5,6 @@
 #include <iterator>
 #include <utility>
 
-#include "support/log.h"
-
 namespace duet::transport {
 namespace {
 
@@ -21,10 +19,7 @@ bool past(std::uint64_t deadline, std::uint64_t now) {
 }  // namespace
 
 HostPassage::Piece::~Piece() {
-  if (moved.wait(kDrainSeconds)) return;
-  support::error("a device did not let go of a message; its memory is not freed");
-  device::abandon(here);
-  device::abandon(there);
+  if (!moved.wait(kDrainSeconds)) device->give_up("a message's passage");
 }
 
 HostPassage::HostPassage(std::shared_ptr<device::Device> device)
@@ -41,6 +36,7 @@ std::shared_ptr<HostPassage::Piece> HostPassage::take(std::uint64_t bytes) {
   }
   if (best != nullptr) return *best;
   auto made = std::make_shared<Piece>();
+  made->device = device_;
   made->bytes = std::max<std::size_t>(bytes, kSmallest);
   made->here = device_->allocate_pinned(made->bytes, kPurpose);
   made->there = device_->allocate(made->bytes, kPurpose);

@@ -54,6 +54,7 @@ class HostPassage {
  private:
   struct Piece {
     ~Piece();
+    std::shared_ptr<device::Device> device;
     std::size_t bytes = 0;
     device::Bytes here;   ///< pinned
     device::Bytes there;  ///< on the device
