@@ -41,7 +41,6 @@ Communication::Communication(Joined joined, const Options& options, const Topolo
                              std::unique_ptr<MeetingAlgorithm> algorithm, exchange::Replica& replica,
                              Shared& shared)
     : options_(options),
-      topology_(topology),
       policy_(policy),
       constants_(constants),
       replica_(replica),

@@ -91,7 +91,6 @@ class Communication {
   void fail(const std::string& why);
 
   const Options& options_;
-  const Topology& topology_;
   const TopologyPolicy& policy_;
   Constants constants_;  ///< of the graph among those present
   exchange::Replica& replica_;
