@@ -91,6 +91,8 @@ struct Worker {
 
   WorkerState state = WorkerState::kExpected;
   double state_since = 0.0;
+  /// Since when it has made steps without a stall; nullopt: it makes none.
+  std::optional<double> running_since;
 
   Counters counters;
   std::vector<PeerCounters> peers;  ///< by rank
@@ -107,7 +109,8 @@ struct Worker {
 
   std::optional<double> distance_to_mean;  ///< ‖x_i − x̄‖ at the newest tick that it reported
   std::optional<double> loss;              ///< the newest that the trainer reported
-  bool finite = true;                      ///< false: the last distance or parameters were not
+  bool finite = true;                      ///< false: the last distance or its parameters were not
+  std::optional<double> not_finite_since;
 
   std::optional<double> first_heard;
   std::optional<double> last_heard;    ///< when the last frame arrived
@@ -130,13 +133,17 @@ struct Edge {
   int a = -1;  ///< the lower rank
   int b = -1;
   bool in_graph = true;        ///< of the graph as it is now
-  double target_rate = 0.0;    ///< λ_ab: meetings per step
+  double target_rate = 0.0;    ///< λ_ab: meetings per step; 0 where the edge is not in the graph
   std::uint64_t meetings = 0;  ///< seen by the end that counted more, all incarnations
   std::uint64_t failures = 0;  ///< as either end counted them
   std::optional<double> meetings_per_second;
-  std::optional<double> target_per_second;  ///< target_rate × the mean of both ends' steps per second
+  std::optional<double> target_per_second;  ///< target_rate × the slower end's steps per second
   std::optional<double> last_meeting;       ///< when
   std::optional<double> last_distance;      ///< ‖x_a − x_b‖ then
+  double since = 0.0;  ///< when it entered the graph (or was first met on), as far as it was observed
+  /// Meetings of the last minute, and the seconds that were in fact watched: for what needs a longer look.
+  double recent_meetings = 0.0;
+  double recent_seconds = 0.0;
   std::optional<double> meeting_age(double now) const {
     return last_meeting ? std::optional<double>(now - *last_meeting) : std::nullopt;
   }
@@ -230,8 +237,10 @@ struct DUET_API Snapshot {
   std::uint64_t missed_ticks = 0;
   /// Meetings per second of the whole run: each counted once.
   std::optional<double> meetings_per_second;
-  std::optional<double> steps_per_second;  ///< of all workers together
-  std::optional<double> mean_loss;         ///< of those that are live and reported one
+  std::optional<double> steps_per_second;         ///< of all workers together
+  std::optional<double> median_steps_per_second;  ///< of those that make steps
+  std::optional<double> split_since;              ///< nullopt: the live workers hang together
+  std::optional<double> mean_loss;                ///< of those that are live and reported one
 
   std::vector<Finding> findings;  ///< diagnose() of this very snapshot
   std::vector<Event> events;      ///< the newest ObserverOptions::most_events, oldest first
