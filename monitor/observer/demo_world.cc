@@ -106,6 +106,7 @@ void DemoWorld::be_born(int rank) {
   for (const Neighbour& neighbour : topology_.neighbours(rank)) {
     Peer peer;
     peer.rank = neighbour.worker;
+    peer.target_rate = neighbour.rate;
     worker.peers.push_back(peer);
   }
   worker.z.assign(kDimension, 0.0);
@@ -134,6 +135,7 @@ void DemoWorld::begin(const DemoTrouble& trouble) {
     case Trouble::kDies:
       if (!workers_[at].alive) return;
       workers_[at].alive = false;
+      workers_[at].died = run_->now();
       run_->crash(trouble.rank);
       tree_broken_until_ = run_->now() + kBrokenTree;
       run_->queue().after(kGoneAfter, [this] { ++epoch_; });

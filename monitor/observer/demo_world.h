@@ -26,6 +26,7 @@ class DemoWorld final : private simulation::PairingRun::Listener {
  public:
   struct Peer {
     int rank = -1;
+    double target_rate = 0.0;
     std::uint64_t pairings = 0;
     std::uint64_t failures = 0;
     std::optional<double> last_pairing;  ///< seconds from the start
@@ -50,6 +51,7 @@ class DemoWorld final : private simulation::PairingRun::Listener {
     bool alive = true;
     Incarnation incarnation;
     double born = 0.0;
+    double died = 0.0;
     std::uint64_t steps = 0;
     std::uint64_t pairings = 0;
     std::uint64_t failures = 0;

@@ -19,7 +19,8 @@ std::optional<std::size_t> EdgeTable::at(double now, int a, int b, std::vector<E
   edge.in_graph = false;
   edge.since = now;
   edges.push_back(edge);
-  tracks_.push_back({.lower = low, .ends = {}, .window = RateWindow(rate_window_), .long_window = RateWindow(kLongWindow)});
+  tracks_.push_back(
+      {.lower = low, .ends = {}, .window = RateWindow(rate_window_), .long_window = RateWindow(kLongWindow)});
   return place;
 }
 

@@ -13,16 +13,16 @@
 
 namespace duet::observer {
 
-/// The edges of a run, from what both of their ends count. Writes Snapshot::edges, which it is handed at every
-/// call, and appends to it only: indices stay. Pure.
+/// The edges of a run, from what both of their ends count. Writes Snapshot::edges, which it is handed at
+/// every call, and appends to it only: indices stay. Pure.
 class EdgeTable {
  public:
   explicit EdgeTable(double rate_window) : rate_window_(rate_window) {}
 
   /// The graph as it is now. Returns whether an edge was added, entered or left it, or has another rate.
   bool set_graph(double now, const std::vector<telemetry::GraphEdge>& graph, std::vector<Edge>& edges);
-  /// What `rank` counts about a peer. Returns the edge's index; nullopt where the edge is not in the graph and
-  /// never was, and nothing happened on it.
+  /// What `rank` counts about a peer. Returns the edge's index; nullopt where the edge is not in the graph
+  /// and never was, and nothing happened on it.
   std::optional<std::size_t> count(double now, int rank, const PeerCounters& peer, std::vector<Edge>& edges);
   /// What a rank counts from now on begins at 0.
   void restart(int rank);
@@ -54,7 +54,7 @@ class EdgeTable {
 
   double rate_window_;
   std::unordered_map<std::uint64_t, std::size_t> index_;
-  std::vector<Track> tracks_;  ///< as Snapshot::edges
+  std::vector<Track> tracks_;                             ///< as Snapshot::edges
   std::unordered_map<int, std::vector<std::size_t>> of_;  ///< by rank
 };
 

@@ -9,6 +9,8 @@
 namespace duet::observer {
 namespace {
 
+constexpr double kStepWeight = 0.1;  ///< of the newest in the mean step
+
 std::uint64_t in_microseconds(double seconds) {
   return static_cast<std::uint64_t>(std::clamp(seconds, 0.0, 1e12) * 1e6);
 }
@@ -52,6 +54,7 @@ void WorkerTrack::restart() {
   sequence_ = 0;
   frame_time_ = 0.0;
   offset_.reset();
+  mean_step_ = 0.0;
   losses_ = 0;
 }
 
@@ -90,8 +93,8 @@ WorkerTrack::Arrived WorkerTrack::arrive(double arrival, const telemetry::Frame&
   if (!worker.first_heard) worker.first_heard = arrival;
   worker.last_heard = arrival;
 
-  // The one-way delay is never negative: the largest difference is the nearest to the truth. A frame that comes
-  // late only looks as if the clock were behind.
+  // The one-way delay is never negative: the largest difference is the nearest to the truth. A frame that
+  // comes late only looks as if the clock were behind.
   const double difference = frame.time - arrival;
   if (offset_ && (difference > *offset_ + kClockJump || frame.time < frame_time_ - kClockJump)) {
     arrived.clock_jump = difference - *offset_;
@@ -111,8 +114,16 @@ double WorkerTrack::local(double time, double arrival) const {
 
 void WorkerTrack::apply(double arrival, double time, const telemetry::FrameState& state, Worker& worker) {
   Counters& counters = worker.counters;
-  if (state.steps > counters.steps || !worker.last_step) {
-    if (state.steps > 0) worker.last_step = arrival;
+  if (state.steps > counters.steps) {
+    if (worker.last_step) {
+      const auto steps = static_cast<double>(state.steps - counters.steps);
+      const double each = std::max(0.0, arrival - *worker.last_step) / steps;
+      // The step that ends a stall is not how long its steps take.
+      mean_step_ = mean_step_ > 0.0
+                       ? mean_step_ + kStepWeight * (std::min(each, 4.0 * mean_step_) - mean_step_)
+                       : each;
+    }
+    worker.last_step = arrival;
   }
   std::uint64_t sent = 0, received = 0;
   std::array<std::uint64_t, telemetry::kFailureReasons> failures{};
@@ -167,7 +178,6 @@ void WorkerTrack::apply(double arrival, double time, const telemetry::FrameState
   worker.waiting_share = share(waiting_);
   worker.partner_wait_share = share(partner_waiting_);
   const double steps_per_second = worker.steps_per_second.value_or(0.0);
-  if (steps_per_second > 0.0) mean_step_ = 1.0 / steps_per_second;
   worker.target_pairings_per_step = state.target_rate;
   worker.target_pairings_per_second =
       worker.steps_per_second ? std::optional<double>(state.target_rate * steps_per_second) : std::nullopt;
