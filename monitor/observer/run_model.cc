@@ -273,7 +273,8 @@ void RunModel::take_events(double arrival, int rank, const telemetry::FrameState
     switch (event.kind) {
       case telemetry::FrameEventKind::kMeeting:
       case telemetry::FrameEventKind::kMeetingFailed: {
-        if (event.rank < 0 || event.rank == rank) break;
+        // Of whom nobody knows, there is nothing to draw.
+        if (event.rank == rank || snapshot_.worker(event.rank) == nullptr) break;
         // Both ends tell of it: the lower rank is believed, unless it is not heard.
         const Worker* const lower = snapshot_.worker(std::min(rank, event.rank));
         const bool lower_is_heard = lower != nullptr && lower->live();

@@ -25,8 +25,8 @@ struct CommandLine {
   bool colours = true;
 };
 
-/// nullopt: nothing is left to do (help, a wrong option; all is said), and `exit_code` is the program's. Reads DUET_SECRET
-/// and NO_COLOR.
+/// nullopt: nothing is left to do (help, a wrong option; all is said), and `exit_code` is the program's.
+/// Reads DUET_SECRET and NO_COLOR.
 std::optional<CommandLine> read_command_line(int argc, char** argv, int& exit_code);
 
 /// Throws ConfigurationError.

@@ -25,13 +25,15 @@ constexpr std::size_t kColumnsUnlessSaid = 110;
 bool complete(const Snapshot& snapshot) {
   return !snapshot.workers.empty() && snapshot.run.world_size > 0 &&
          std::all_of(snapshot.workers.begin(), snapshot.workers.end(), [](const Worker& worker) {
-           return (worker.last_heard && worker.steps_per_second) || worker.state == observer::WorkerState::kGone ||
+           return (worker.last_heard && worker.steps_per_second) ||
+                  worker.state == observer::WorkerState::kGone ||
                   worker.state == observer::WorkerState::kFinished;
          });
 }
 
 void watch_live(Observer& observer, double patience, History& history) {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::duration<double>(std::clamp(patience, 0.0, 1e6));
+  const auto deadline =
+      std::chrono::steady_clock::now() + std::chrono::duration<double>(std::clamp(patience, 0.0, 1e6));
   do {
     for (const auto& sample : observer.poll().consensus)
       history.add(sample);

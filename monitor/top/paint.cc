@@ -21,7 +21,8 @@ Line title(const Picture& picture, const View& view, std::size_t columns) {
   std::string state = observer::to_string(status.state);
   if (status.retry_in) state += ", next try in " + age(status.retry_in);
   Style style = Style::kGood;
-  if (status.state == observer::SourceState::kReconnecting || status.state == observer::SourceState::kConnecting)
+  if (status.state == observer::SourceState::kReconnecting ||
+      status.state == observer::SourceState::kConnecting)
     style = Style::kWarning;
   if (view.paused) state += ", picture paused";
   if (!picture.note.empty()) state += ", " + harmless(picture.note);
@@ -57,7 +58,8 @@ Line totals(const Snapshot& snapshot) {
     line.push_back({" " + name + " ", Style::kDim});
     line.push_back({value + " ", style});
   };
-  add("workers", std::to_string(run.members) + "/" + std::to_string(std::max<int>(run.world_size, run.members)),
+  add("workers",
+      std::to_string(run.members) + "/" + std::to_string(std::max<int>(run.world_size, run.members)),
       run.members < run.world_size ? Style::kWarning : Style::kNormal);
   if (run.components > 1) add("parts", std::to_string(run.components), Style::kBad);
   add("step/s", number(snapshot.steps_per_second));
@@ -72,8 +74,9 @@ Line consensus(const Picture& picture, std::size_t columns) {
   if (snapshot.consensus) {
     line.push_back({number(snapshot.consensus->mean), Style::kNormal});
     line.push_back({" max ", Style::kDim});
-    line.push_back({number(snapshot.consensus->max) + " (" + std::to_string(snapshot.consensus->max_rank) + ")",
-                    Style::kNormal});
+    line.push_back(
+        {number(snapshot.consensus->max) + " (" + std::to_string(snapshot.consensus->max_rank) + ")",
+         Style::kNormal});
   } else {
     line.push_back({"-", Style::kNormal});
   }
@@ -109,7 +112,8 @@ std::vector<Line> news(const Picture& picture, std::size_t most) {
   }
   if (snapshot.findings.empty() && !picture.status.text.empty())
     lines.push_back({{" " + harmless(picture.status.text), Style::kWarning}});
-  for (auto event = snapshot.events.rbegin(); event != snapshot.events.rend() && lines.size() < most; ++event) {
+  for (auto event = snapshot.events.rbegin(); event != snapshot.events.rend() && lines.size() < most;
+       ++event) {
     const std::string times = event->count > 1 ? " (" + count(event->count) + " times)" : "";
     lines.push_back({{" " + clock(event->time) + " ", Style::kDim},
                      {harmless(event->text) + times, style_of(event->severity)}});
@@ -123,17 +127,18 @@ std::vector<Line> peers(const Snapshot& snapshot, int rank, std::size_t most) {
   std::vector<Line> lines = {
       {{" worker " + std::to_string(rank) + " ", Style::kTitle},
        {"pid " + std::to_string(worker->pid) + "  incarnation " + observer::short_text(worker->incarnation) +
-            "  lives " + std::to_string(worker->lives) + "  telemetry " + harmless(worker->address) + "  lost frames " +
-            count(worker->frames_lost),
+            "  lives " + std::to_string(worker->lives) + "  telemetry " + harmless(worker->address) +
+            "  lost frames " + count(worker->frames_lost),
         Style::kDim}}};
   for (const observer::PeerCounters& peer : worker->peers) {
     if (lines.size() >= most) break;
     std::optional<double> since;
     if (peer.last_pairing) since = snapshot.time - *peer.last_pairing;
-    lines.push_back({{" with " + fit(std::to_string(peer.rank), 4, true) + ": meetings " +
-                          fit(count(peer.pairings), 6, true) + "  broken " + fit(count(peer.pairing_failures), 5, true) +
-                          "  last " + fit(age(since), 5, true) + " ago  distance " + number(peer.last_distance),
-                      Style::kNormal}});
+    lines.push_back(
+        {{" with " + fit(std::to_string(peer.rank), 4, true) + ": meetings " +
+              fit(count(peer.pairings), 6, true) + "  broken " + fit(count(peer.pairing_failures), 5, true) +
+              "  last " + fit(age(since), 5, true) + " ago  distance " + number(peer.last_distance),
+          Style::kNormal}});
   }
   return lines;
 }
@@ -145,8 +150,10 @@ std::vector<Line> help_lines() {
       {{" q F10        quit", Style::kNormal}},
       {{" arrows       choose a worker (also PgUp, PgDn, Home, End)", Style::kNormal}},
       {{" < > F6       sort by another column; I turns the order round", Style::kNormal}},
-      {{" /            filter by rank, host or state; !text shows all others; Esc shows all", Style::kNormal}},
-      {{" Tab Enter    below: what is wrong and what happened, or whom the chosen worker meets", Style::kNormal}},
+      {{" /            filter by rank, host or state; !text shows all others; Esc shows all",
+        Style::kNormal}},
+      {{" Tab Enter    below: what is wrong and what happened, or whom the chosen worker meets",
+        Style::kNormal}},
       {{" p            the picture stands still; data goes on arriving", Style::kNormal}},
       {{" space + -    a recording or the demo: pause, faster, slower", Style::kNormal}},
       {{" h ? F1       this help; any key leaves it", Style::kNormal}},
@@ -154,16 +161,20 @@ std::vector<Line> help_lines() {
   };
   for (int i = 0; i < kColumns; ++i) {
     const ColumnInfo& column = info(static_cast<Column>(i));
-    lines.push_back({{" " + fit(column.title, 8), Style::kHeader}, {std::string("    ") + column.help, Style::kNormal}});
+    lines.push_back(
+        {{" " + fit(column.title, 8), Style::kHeader}, {std::string("    ") + column.help, Style::kNormal}});
   }
   return lines;
 }
 
 Line bar(const View& view) {
-  if (view.editing) return {{" filter: " + view.filter + "_", Style::kSelected}, {"  Enter: keep  Esc: show all", Style::kDim}};
+  if (view.editing)
+    return {{" filter: " + view.filter + "_", Style::kSelected},
+            {"  Enter: keep  Esc: show all", Style::kDim}};
   Line line;
-  for (const auto& [key, what] : {std::pair("h", "Help"), std::pair("/", "Filter"), std::pair("<>", "Sort"),
-                                  std::pair("Tab", "Peers"), std::pair("p", "Pause"), std::pair("q", "Quit")}) {
+  for (const auto& [key, what] :
+       {std::pair("h", "Help"), std::pair("/", "Filter"), std::pair("<>", "Sort"), std::pair("Tab", "Peers"),
+        std::pair("p", "Pause"), std::pair("q", "Quit")}) {
     line.push_back({std::string(" ") + key, Style::kTitle});
     line.push_back({std::string(" ") + what + " ", Style::kDim});
   }
@@ -195,11 +206,13 @@ std::vector<Line> paint(const Picture& picture, View& view, std::size_t columns,
       lines.push_back(table_row(worker, shown, snapshot.time, row == at));
     }
     if (ranks.empty() && view.page > 0)
-      lines.push_back({{view.filter.empty() ? " no worker is known yet" : " no worker matches the filter", Style::kDim}});
+      lines.push_back(
+          {{view.filter.empty() ? " no worker is known yet" : " no worker matches the filter", Style::kDim}});
     if (panel > 0) {
       lines.resize(kHeadLines + 1 + view.page);
       lines.push_back({{std::string(columns, '-'), Style::kDim}});
-      const auto below = view.panel == Panel::kNews ? news(picture, panel - 1) : peers(snapshot, view.selected, panel - 1);
+      const auto below =
+          view.panel == Panel::kNews ? news(picture, panel - 1) : peers(snapshot, view.selected, panel - 1);
       lines.insert(lines.end(), below.begin(), below.end());
     }
     lines.resize(rows_of_screen > 0 ? rows_of_screen - 1 : 0);

@@ -20,26 +20,14 @@ Json value(const std::optional<double>& number) {
 
 Json run(const observer::Snapshot& snapshot) {
   const observer::RunHeader& run = snapshot.run;
-  return {{"run_id", run.run_id},
-          {"version", run.version},
-          {"algorithm", run.algorithm},
-          {"graph", run.graph},
-          {"transport", run.transport},
-          {"clock", run.clock},
-          {"pairing", run.pairing},
-          {"wire_type", run.wire_type},
-          {"world_size", run.world_size},
-          {"members", run.members},
-          {"components", run.components},
-          {"epoch", run.epoch},
-          {"rate", value(run.rate)},
-          {"chi1", value(run.chi1)},
-          {"chi2", value(run.chi2)},
-          {"eta", value(run.eta)},
-          {"alpha", value(run.alpha)},
-          {"alpha_tilde", value(run.alpha_tilde)},
-          {"parameters", run.parameters},
-          {"started", value(run.started)}};
+  return {
+      {"run_id", run.run_id},         {"version", run.version},       {"algorithm", run.algorithm},
+      {"graph", run.graph},           {"transport", run.transport},   {"clock", run.clock},
+      {"pairing", run.pairing},       {"wire_type", run.wire_type},   {"world_size", run.world_size},
+      {"members", run.members},       {"components", run.components}, {"epoch", run.epoch},
+      {"rate", value(run.rate)},      {"chi1", value(run.chi1)},      {"chi2", value(run.chi2)},
+      {"eta", value(run.eta)},        {"alpha", value(run.alpha)},    {"alpha_tilde", value(run.alpha_tilde)},
+      {"parameters", run.parameters}, {"started", value(run.started)}};
 }
 
 Json worker_json(const observer::Worker& worker, double now) {
@@ -124,17 +112,18 @@ std::string json_report(const observer::Snapshot& snapshot, const observer::Sour
   }
   Json consensus = nullptr;
   if (snapshot.consensus) {
-    consensus = {{"tick", snapshot.consensus->tick},       {"time", value(snapshot.consensus->time)},
-                 {"mean", value(snapshot.consensus->mean)}, {"max", value(snapshot.consensus->max)},
+    consensus = {{"tick", snapshot.consensus->tick},         {"time", value(snapshot.consensus->time)},
+                 {"mean", value(snapshot.consensus->mean)},  {"max", value(snapshot.consensus->max)},
                  {"max_rank", snapshot.consensus->max_rank}, {"members", snapshot.consensus->members}};
   }
   const Json report = {{"version", 1},
                        {"time", value(snapshot.time)},
-                       {"source", {{"name", status.name},
-                                   {"state", observer::to_string(status.state)},
-                                   {"text", status.text},
-                                   {"frames", status.frames},
-                                   {"dropped", status.dropped}}},
+                       {"source",
+                        {{"name", status.name},
+                         {"state", observer::to_string(status.state)},
+                         {"text", status.text},
+                         {"frames", status.frames},
+                         {"dropped", status.dropped}}},
                        {"run", run(snapshot)},
                        {"consensus", std::move(consensus)},
                        {"missed_ticks", snapshot.missed_ticks},

@@ -118,7 +118,8 @@ std::string cell(const Worker& worker, Column column, double now) {
   }
 }
 
-std::vector<int> rows(const observer::Snapshot& snapshot, Column sorted_by, bool inverted, const std::string& filter) {
+std::vector<int> rows(const observer::Snapshot& snapshot, Column sorted_by, bool inverted,
+                      const std::string& filter) {
   const bool others = filter.size() > 1 && filter.front() == '!';
   const std::string wanted = lower(others ? filter.substr(1) : filter);
   std::vector<int> ranks;
@@ -126,7 +127,9 @@ std::vector<int> rows(const observer::Snapshot& snapshot, Column sorted_by, bool
     if (wanted.empty() || matches(worker, wanted) != others) ranks.push_back(worker.rank);
 
   const bool descending = info(sorted_by).greatest != inverted;
-  const auto worker_of = [&](int rank) -> const Worker& { return snapshot.workers[static_cast<std::size_t>(rank)]; };
+  const auto worker_of = [&](int rank) -> const Worker& {
+    return snapshot.workers[static_cast<std::size_t>(rank)];
+  };
   if (sorted_by == Column::kHost) {
     std::stable_sort(ranks.begin(), ranks.end(), [&](int a, int b) {
       return descending ? worker_of(b).host < worker_of(a).host : worker_of(a).host < worker_of(b).host;
@@ -156,7 +159,8 @@ std::vector<Column> shown_columns(std::size_t width, Column sorted_by) {
   while (used > width + 1) {
     auto worst = columns.end();
     for (auto it = columns.begin(); it != columns.end(); ++it)
-      if (*it != sorted_by && info(*it).rank > 0 && (worst == columns.end() || info(*it).rank > info(*worst).rank))
+      if (*it != sorted_by && info(*it).rank > 0 &&
+          (worst == columns.end() || info(*it).rank > info(*worst).rank))
         worst = it;
     if (worst == columns.end()) break;
     used -= info(*worst).width + 1;
@@ -171,8 +175,8 @@ Line table_head(const std::vector<Column>& columns, Column sorted_by, bool inver
     const ColumnInfo& about = info(column);
     std::string title = about.title;
     if (column == sorted_by && title.size() < about.width) title += about.greatest != inverted ? "v" : "^";
-    line.push_back({fit(title, about.width, about.right) + " ",
-                    column == sorted_by ? Style::kSorted : Style::kHeader});
+    line.push_back(
+        {fit(title, about.width, about.right) + " ", column == sorted_by ? Style::kSorted : Style::kHeader});
   }
   return line;
 }

@@ -38,9 +38,10 @@ const ColumnInfo& info(Column column);
 
 std::string cell(const observer::Worker& worker, Column column, double now);
 
-/// Ranks of those whose rank, host or state matches `filter` ("" shows all; "!text" all others), sorted. What is not
-/// known comes last, ties by rank.
-std::vector<int> rows(const observer::Snapshot& snapshot, Column sorted_by, bool inverted, const std::string& filter);
+/// Ranks of those whose rank, host or state matches `filter` ("" shows all; "!text" all others), sorted. What
+/// is not known comes last, ties by rank.
+std::vector<int> rows(const observer::Snapshot& snapshot, Column sorted_by, bool inverted,
+                      const std::string& filter);
 
 /// As many of the columns as fit, in their order; always with rank, state and the sorted one.
 std::vector<Column> shown_columns(std::size_t width, Column sorted_by);

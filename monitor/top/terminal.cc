@@ -21,9 +21,11 @@ enum Pair : short { kGreen = 1, kYellow, kRed, kCyan, kHead };
 Terminal::Terminal(bool colours) {
   const char* const name = std::getenv("TERM");
   if (isatty(STDIN_FILENO) == 0 || isatty(STDOUT_FILENO) == 0)
-    throw ConfigurationError("this is no terminal: duet-top --once prints a picture, duet-top --once --json data");
+    throw ConfigurationError(
+        "this is no terminal: duet-top --once prints a picture, duet-top --once --json data");
   if (name == nullptr || *name == '\0')
-    throw ConfigurationError("TERM is not set: say what terminal this is (TERM=xterm-256color), or use --once");
+    throw ConfigurationError(
+        "TERM is not set: say what terminal this is (TERM=xterm-256color), or use --once");
   SCREEN* const screen = newterm(nullptr, stdout, stdin);
   if (screen == nullptr) {
     throw ConfigurationError(std::string("the terminal \"") + name +

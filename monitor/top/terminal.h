@@ -7,8 +7,8 @@
 
 namespace duet::top {
 
-/// The terminal, by curses: the whole screen from construction to destruction, however the program ends. One of
-/// it; all calls from one thread.
+/// The terminal, by curses: the whole screen from construction to destruction, however the program ends. One
+/// of it; all calls from one thread.
 class Terminal {
  public:
   /// Throws ConfigurationError: input or output is no terminal, or $TERM names none that is known.

@@ -157,7 +157,8 @@ std::string History::bars(std::size_t width) const {
       continue;
     }
     const double share = *it > 0.0 && high > low ? (std::log(*it) - low) / (high - low) : 0.0;
-    text.push_back(kBars[static_cast<std::size_t>(std::lround(share * static_cast<double>(kBars.size() - 1)))]);
+    text.push_back(
+        kBars[static_cast<std::size_t>(std::lround(share * static_cast<double>(kBars.size() - 1)))]);
   }
   return text;
 }

@@ -13,7 +13,21 @@
 namespace duet::top {
 
 enum class Key : std::uint8_t {
-  kNone, kText, kUp, kDown, kPageUp, kPageDown, kHome, kEnd, kEnter, kEscape, kBackspace, kHelp, kSort, kTab, kQuit,
+  kNone,
+  kText,
+  kUp,
+  kDown,
+  kPageUp,
+  kPageDown,
+  kHome,
+  kEnd,
+  kEnter,
+  kEscape,
+  kBackspace,
+  kHelp,
+  kSort,
+  kTab,
+  kQuit,
 };
 struct KeyPress {
   Key key = Key::kNone;
@@ -60,8 +74,8 @@ struct Picture {
   std::string note;
 };
 
-/// Every line of the screen, none longer than `columns`, exactly `rows` of them. Says in view.page how many rows of the
-/// table there are.
+/// Every line of the screen, none longer than `columns`, exactly `rows` of them. Says in view.page how many
+/// rows of the table there are.
 std::vector<Line> paint(const Picture& picture, View& view, std::size_t columns, std::size_t rows);
 
 }  // namespace duet::top

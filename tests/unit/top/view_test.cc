@@ -50,7 +50,8 @@ std::string text_of(const std::vector<Line>& lines) {
   return text;
 }
 
-std::vector<Line> painted(const Snapshot& snapshot, View& view, std::size_t columns = 120, std::size_t rows = 40) {
+std::vector<Line> painted(const Snapshot& snapshot, View& view, std::size_t columns = 120,
+                          std::size_t rows = 40) {
   observer::SourceStatus status;
   status.name = "node0:29800";
   status.state = observer::SourceState::kRunning;
