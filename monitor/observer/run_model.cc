@@ -109,6 +109,7 @@ bool RunModel::belongs(const Arrival& arrival, const telemetry::Frame& frame) {
       return false;
     }
     restart();
+    snapshot_.time = arrival.time;
     add_event(arrival.time, EventKind::kConnected, Severity::kInfo, -1, -1,
               "another run has taken the place of the one before: " + frame.run_id.substr(0, 64));
   }
