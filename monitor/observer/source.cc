@@ -40,7 +40,9 @@ std::optional<Address> parse_address(const std::string& text, std::string* reaso
       return refuse("after ']' comes \":port\", not \"" + std::string(tail) + "\"");
     has_port = !tail.empty();
     if (has_port) port = tail.substr(1);
-    if (address.host.find_first_not_of("0123456789abcdefABCDEF:.%") != std::string::npos ||
+    // Behind a '%' stands the name of a network interface.
+    const std::string digits = address.host.substr(0, address.host.find('%'));
+    if (digits.find_first_not_of("0123456789abcdefABCDEF:.") != std::string::npos ||
         address.host.find(':') == std::string::npos)
       return refuse("\"" + address.host + "\" is not an IPv6 address");
   } else {
