@@ -173,7 +173,10 @@ class Doctor {
       // Before it stepped there was nothing to miss.
       if (edge->recent_seconds > snapshot_.time - *worker.running_since + 1.0) return;
       meetings += edge->recent_meetings;
-      expected += edge->target_per_second.value_or(0.0) * edge->recent_seconds;
+      // By the pace of that minute: who has just stopped straggling has not missed what it would make now.
+      const double pace = std::min(snapshot_.worker(edge->a)->recent_steps_per_second.value_or(0.0),
+                                   snapshot_.worker(edge->b)->recent_steps_per_second.value_or(0.0));
+      expected += edge->target_rate * pace * edge->recent_seconds;
       seconds = std::max(seconds, edge->recent_seconds);
     }
     // A few meetings more or less are chance.

@@ -42,6 +42,7 @@ std::optional<double> share(const RateWindow& microseconds) {
 
 WorkerTrack::WorkerTrack(double rate_window)
     : steps_(rate_window),
+      long_steps_(kLongWindow),
       pairings_(rate_window),
       sent_(rate_window),
       received_(rate_window),
@@ -49,7 +50,8 @@ WorkerTrack::WorkerTrack(double rate_window)
       partner_waiting_(rate_window) {}
 
 void WorkerTrack::restart() {
-  for (RateWindow* window : {&steps_, &pairings_, &sent_, &received_, &waiting_, &partner_waiting_})
+  for (RateWindow* window :
+       {&steps_, &long_steps_, &pairings_, &sent_, &received_, &waiting_, &partner_waiting_})
     window->restart();
   sequence_ = 0;
   frame_time_ = 0.0;
@@ -99,7 +101,8 @@ WorkerTrack::Arrived WorkerTrack::arrive(double arrival, const telemetry::Frame&
   if (offset_ && (difference > *offset_ + kClockJump || frame.time < frame_time_ - kClockJump)) {
     arrived.clock_jump = difference - *offset_;
     offset_ = difference;
-    for (RateWindow* window : {&steps_, &pairings_, &sent_, &received_, &waiting_, &partner_waiting_})
+    for (RateWindow* window :
+         {&steps_, &long_steps_, &pairings_, &sent_, &received_, &waiting_, &partner_waiting_})
       window->restart();
   }
   offset_ = offset_ ? std::max(*offset_, difference) : difference;
@@ -166,12 +169,14 @@ void WorkerTrack::apply(double arrival, double time, const telemetry::FrameState
   counters.peer_wait_seconds = state.peer_wait_seconds;
 
   steps_.add(time, state.steps);
+  long_steps_.add(time, state.steps);
   pairings_.add(time, state.meetings);
   sent_.add(time, sent);
   received_.add(time, received);
   waiting_.add(time, in_microseconds(state.gate_seconds + state.peer_wait_seconds));
   partner_waiting_.add(time, in_microseconds(state.wait_seconds));
   worker.steps_per_second = steps_.rate();
+  worker.recent_steps_per_second = long_steps_.rate();
   worker.pairings_per_second = pairings_.rate();
   worker.sent_bytes_per_second = sent_.rate();
   worker.received_bytes_per_second = received_.rate();

@@ -46,7 +46,9 @@ class WorkerTrack {
 
   void restart();
 
-  RateWindow steps_, pairings_, sent_, received_, waiting_, partner_waiting_;
+  static constexpr double kLongWindow = 60.0;
+
+  RateWindow steps_, long_steps_, pairings_, sent_, received_, waiting_, partner_waiting_;
   std::vector<Incarnation> former_;
   std::uint64_t sequence_ = 0;
   double frame_time_ = 0.0;

@@ -25,6 +25,7 @@ Snapshot healthy(int workers) {
     worker.first_heard = 100.0;
     worker.last_heard = worker.last_step = 999.9;
     worker.steps_per_second = 1.0;
+    worker.recent_steps_per_second = 1.0;
     snapshot.workers.push_back(worker);
   }
   for (int a = 0; a < workers; ++a) {

@@ -74,12 +74,12 @@ class Crew {
         Publisher* const publisher = publishers_[static_cast<std::size_t>(rank)].get();
         if (publisher == nullptr) continue;
         publisher->subscribed();
+        ++steps_;
         auto header = run_.header(rank);
         for (std::size_t other = 0; other < addresses_.size(); ++other)
           header.roster[other].telemetry_address = addresses_[other];
         publisher->send(telemetry::encode(run_.frame(rank, wall_clock(), header)));
-        publisher->send(
-            telemetry::encode(run_.frame(rank, wall_clock(), run_.state(rank, ++steps_, steps_))));
+        publisher->send(telemetry::encode(run_.frame(rank, wall_clock(), run_.state(rank, steps_, steps_))));
       }
     }
   }

@@ -106,6 +106,8 @@ struct Worker {
 
   // Over the window of ObserverOptions::rate_window; nullopt until two frames are there.
   std::optional<double> steps_per_second;
+  /// Over the last minute: what a longer look is held against.
+  std::optional<double> recent_steps_per_second;
   std::optional<double> pairings_per_second;
   std::optional<double> target_pairings_per_second;  ///< λ_i × steps_per_second
   std::optional<double> pairings_per_step;

@@ -93,9 +93,9 @@ constexpr int kTelemetryPort = 29800;  ///< of local rank 0; others count up
 DUET_API std::optional<Address> parse_address(const std::string& text, std::string* reason = nullptr);
 
 struct LiveOptions {
-  std::string address;  ///< any one worker's telemetry; the others are found through it
+  std::string address = {};  ///< any one worker's telemetry; the others are found through it
   /// The run's secret (Options::secret), where it has one: telemetry is then encrypted.
-  std::string secret;
+  std::string secret = {};
   std::size_t most_bytes =
       64u << 20;            ///< of frames that wait for take(); beyond, the oldest go and are counted
   int most_workers = 4096;  ///< that are subscribed to
