@@ -177,8 +177,9 @@ std::size_t checked_size(const Vector* vector, std::size_t largest, const char* 
     throw Invalid{std::string(what) + " has " + std::to_string(vector->size()) + " elements (at most " +
                   std::to_string(largest) + ")"};
   }
-  // The verifier looks at where a vector's length lies, not at its elements.
-  if (reinterpret_cast<std::uintptr_t>(vector->Data()) % alignment != 0) throw Invalid{"it is damaged"};
+  // The verifier looks at where a vector's length lies, not at its elements. (Of none nothing is aligned.)
+  if (vector->size() > 0 && reinterpret_cast<std::uintptr_t>(vector->Data()) % alignment != 0)
+    throw Invalid{"it is damaged"};
   return vector->size();
 }
 

@@ -10,11 +10,12 @@
 namespace duet::telemetry {
 namespace {
 
-constexpr int kQueueLength = 64;      ///< frames per subscriber: some ten seconds
-constexpr int kLingerMs = 100;        ///< for the last frame
-constexpr int kLargestRequest = 256;  ///< bytes of a subscription; whoever sends more is cut off
-constexpr int kMostRequests = 1024;   ///< looked at in one call: a flood must not hold the worker
-constexpr int kHeartbeatMs = 5000;    ///< subscribers that are silent for three of these are let go
+constexpr int kQueueLength = 64;  ///< frames per subscriber: some ten seconds
+constexpr int kLingerMs = 100;    ///< for the last frame
+/// Bytes of a subscription, and of CURVE's handshake before it; whoever sends more is cut off.
+constexpr int kLargestRequest = 2048;
+constexpr int kMostRequests = 1024;  ///< looked at in one call: a flood must not hold the worker
+constexpr int kHeartbeatMs = 5000;   ///< subscribers that are silent for three of these are let go
 constexpr int kBacklog = 128;
 
 }  // namespace

@@ -95,7 +95,8 @@ TEST(Exporter, TwoWorkersOnOnePortBothExport) {
   EXPECT_THAT(warnings.texts()[0], HasSubstr(std::to_string(same.port)));
   second.step([] {});
   EXPECT_THAT(httplib::Client(other.url()).Get("/metrics")->body, HasSubstr("duet_gradient_steps_total 1\n"));
-  EXPECT_THAT(httplib::Client(exporter.url()).Get("/metrics")->body, HasSubstr("duet_gradient_steps_total 0\n"));
+  EXPECT_THAT(httplib::Client(exporter.url()).Get("/metrics")->body,
+              HasSubstr("duet_gradient_steps_total 0\n"));
 }
 
 TEST(Exporter, AnAddressThatIsNoneIsAWarning) {

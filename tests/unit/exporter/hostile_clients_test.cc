@@ -82,7 +82,10 @@ class HostileClients : public testing::Test {
   const std::string body_ = std::string(10'000, 'm');
   HttpServer server_{"127.0.0.1",
                      0,
-                     {{"/metrics", [this] { return Reply{200, "text/plain", body_}; }},
+                     {{"/metrics",
+                       [this] {
+                         return Reply{200, "text/plain", body_};
+                       }},
                       {"/throws", []() -> Reply { throw std::runtime_error("on purpose"); }}}};
 };
 
@@ -127,7 +130,9 @@ TEST_F(HostileClients, SendTenMegabytes) {
     client.set_write_timeout(10);
     const auto answer = client.Post("/metrics", body, "application/octet-stream");
     // Refused, or cut off while it was still talking.
-    if (answer) EXPECT_GE(answer->status, 400);
+    if (answer) {
+      EXPECT_GE(answer->status, 400);
+    }
   }
   {
     Connection connection(server_.port());

@@ -43,10 +43,19 @@ inline WorkerView sample_view(int neighbours = 2) {
   view.status.consensus_distance = 0.5;
   view.status.distance_to_mean = 0.25;
   view.tick_interval = 0.2;
-  view.members = {{.rank = 0, .host = "node-1", .metrics_address = "127.0.0.1:29700"},
-                  {.rank = 1, .host = "node-1", .metrics_address = "127.0.0.1:29701"},
-                  {.rank = 2, .host = "node-2", .live = false, .metrics_address = "127.0.0.1:29702"},
-                  {.rank = 3, .host = "node-2", .live = false, .metrics_address = "127.0.0.1:29703"}};
+  view.members = {
+      {.rank = 0, .host = "node-1", .telemetry_address = {}, .metrics_address = "127.0.0.1:29700"},
+      {.rank = 1, .host = "node-1", .telemetry_address = {}, .metrics_address = "127.0.0.1:29701"},
+      {.rank = 2,
+       .host = "node-2",
+       .live = false,
+       .telemetry_address = {},
+       .metrics_address = "127.0.0.1:29702"},
+      {.rank = 3,
+       .host = "node-2",
+       .live = false,
+       .telemetry_address = {},
+       .metrics_address = "127.0.0.1:29703"}};
   view.lost = {2};
   return view;
 }

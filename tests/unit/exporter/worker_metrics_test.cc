@@ -91,14 +91,15 @@ TEST(WorkerMetrics, AreThoseThatWerePromised) {
 
 TEST(WorkerMetrics, HaveTheWorkersValues) {
   const std::string page = text(sample_view());
-  for (const char* line : {"duet_gradient_steps_total 1000\n", "duet_pairings_total{peer=\"2\"} 10\n",
-                           "duet_pairing_failures_total{peer=\"3\"} 1\n", "duet_pairing_distance{peer=\"2\"} 0.25\n",
-                           "duet_consensus_distance 0.5\n", "duet_distance_to_mean 0.25\n",
-                           "duet_rejected_blocks_total{reason=\"non_finite\"} 4\n",
-                           "duet_telemetry_dropped_total{reason=\"broken_tick\"} 9\n",
-                           "duet_gradient_step_duration_seconds_bucket{le=\"+Inf\"} 999\n",
-                           "duet_gradient_step_duration_seconds_count 999\n",
-                           "duet_gradient_step_duration_seconds_sum 12.5\n", "duet_topology_chi2 0.75\n"})
+  for (const char* line :
+       {"duet_gradient_steps_total 1000\n", "duet_pairings_total{peer=\"2\"} 10\n",
+        "duet_pairing_failures_total{peer=\"3\"} 1\n", "duet_pairing_distance{peer=\"2\"} 0.25\n",
+        "duet_consensus_distance 0.5\n", "duet_distance_to_mean 0.25\n",
+        "duet_rejected_blocks_total{reason=\"non_finite\"} 4\n",
+        "duet_telemetry_dropped_total{reason=\"broken_tick\"} 9\n",
+        "duet_gradient_step_duration_seconds_bucket{le=\"+Inf\"} 999\n",
+        "duet_gradient_step_duration_seconds_count 999\n", "duet_gradient_step_duration_seconds_sum 12.5\n",
+        "duet_topology_chi2 0.75\n"})
     EXPECT_THAT(page, HasSubstr(line));
   // Buckets are cumulative.
   EXPECT_THAT(page, HasSubstr("duet_gradient_step_duration_seconds_bucket{le=\"0.001\"} 5\n"));
@@ -108,7 +109,8 @@ TEST(WorkerMetrics, HaveTheWorkersValues) {
 TEST(WorkerMetrics, KnownSeriesBeginAtZero) {
   WorkerView view = sample_view();
   view.statistics = {};
-  view.statistics.edges = {{.peer = 2}};
+  view.statistics.edges = {EdgeStatistics{}};
+  view.statistics.edges[0].peer = 2;
   const std::string page = text(view);
   EXPECT_THAT(page, HasSubstr("duet_pairings_total{peer=\"2\"} 0\n"));
   EXPECT_THAT(page, HasSubstr("duet_rejected_blocks_total{reason=\"checksum\"} 0\n"));

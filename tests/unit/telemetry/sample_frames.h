@@ -42,9 +42,9 @@ inline std::vector<Frame> sample_frames() {
   header.epoch = 2;
   header.edges = {{0, 1, 0.5}, {1, 3, 0.5}};
   header.edges_left_out = 9;
-  header.roster = {{0, {1, 2}, "node-1", 12, 0, "tcp://10.0.0.1:29800", "10.0.0.1:29700",
-                    membership::Phase::kTraining},
-                   {1, {3, 4}, "node-1", 13, 1, "tcp://10.0.0.1:29801", "", membership::Phase::kGone}};
+  header.roster = {
+      {0, {1, 2}, "node-1", 12, 0, "tcp://10.0.0.1:29800", "10.0.0.1:29700", membership::Phase::kTraining},
+      {1, {3, 4}, "node-1", 13, 1, "tcp://10.0.0.1:29801", "", membership::Phase::kGone}};
   frame.content = header;
   std::vector<Frame> frames = {frame};
 

@@ -1,4 +1,5 @@
-// The run's consensus distance, as 64 workers estimate it, against the exact one from all of their parameters.
+// The run's consensus distance, as 64 workers estimate it, against the exact one from all of their
+// parameters.
 #include <duet/duet.h>
 #include <gtest/gtest.h>
 
@@ -45,9 +46,9 @@ struct Exact {
   }
 };
 
-/// A tick looks at a position that moves on at once, so the run stands still for each that is compared: everyone trains
-/// and meets for a while, stops, lets meetings end, takes delivery, and waits for a tick that began after that. The ticks
-/// are the run's own, over its own tree; none is left out.
+/// A tick looks at a position that moves on at once, so the run stands still for each that is compared:
+/// everyone trains and meets for a while, stops, lets meetings end, takes delivery, and waits for a tick that
+/// began after that. The ticks are the run's own, over its own tree; none is left out.
 TEST(SketchAccuracy, OfSixtyFourWorkersIsWithinTenPercentAtEveryTick) {
   const int rounds = count(6, 40);
   Options options = threads_options();
@@ -72,8 +73,8 @@ TEST(SketchAccuracy, OfSixtyFourWorkersIsWithinTenPercentAtEveryTick) {
         std::this_thread::sleep_for(5ms);
       }
       together.arrive_and_wait();
-      // No steps, no new budget: what is left of it is met, and then nothing moves. A step that changes nothing takes
-      // delivery; twice the same position is one at rest.
+      // No steps, no new budget: what is left of it is met, and then nothing moves. A step that changes
+      // nothing takes delivery; twice the same position is one at rest.
       std::vector<float> before;
       const auto restless = std::chrono::steady_clock::now() + 60s;
       for (int same = 0; same < 3 && std::chrono::steady_clock::now() < restless;) {

@@ -5,9 +5,9 @@
 
 #include <algorithm>
 #include <atomic>
-#include <functional>
 #include <chrono>
 #include <cmath>
+#include <functional>
 #include <map>
 #include <set>
 #include <thread>
@@ -44,7 +44,9 @@ class Listener {
       auto frame = telemetry::decode(message.to_string_view(), &reason);
       ASSERT_TRUE(frame.has_value()) << reason;
       const int rank = frame->rank;
-      if (last_sequence_.contains(rank)) EXPECT_EQ(frame->sequence, last_sequence_[rank] + 1);
+      if (last_sequence_.contains(rank)) {
+        EXPECT_EQ(frame->sequence, last_sequence_[rank] + 1);
+      }
       last_sequence_[rank] = frame->sequence;
       if (auto* header = std::get_if<telemetry::FrameHeader>(&frame->content)) {
         if (!states_.contains(rank)) headers_first_.insert(rank);
@@ -137,7 +139,8 @@ TEST(Telemetry, OneWorkersHeaderNamesAllAndAllPublish) {
         if (listener.headers_[rank].roster[0].metrics_address.empty()) return false;
         if (listener.states_[rank].back().meetings < 5) return false;
         const auto& states = listener.states_[rank];
-        if (std::none_of(states.begin(), states.end(), [](const auto& state) { return !state.ticks.empty(); }))
+        if (std::none_of(states.begin(), states.end(),
+                         [](const auto& state) { return !state.ticks.empty(); }))
           return false;
       }
       return true;

@@ -1,7 +1,7 @@
-// What telemetry costs the trainer's thread: no system call, no allocation, and of locks only the gate's. A program of its
-// own: it replaces malloc and pthread_mutex_lock, and counts.
-#include <duet/duet.h>
+// What telemetry costs the trainer's thread: no system call, no allocation, and of locks only the gate's. A
+// program of its own: it replaces malloc and pthread_mutex_lock, and counts.
 #include <dlfcn.h>
+#include <duet/duet.h>
 #include <gtest/gtest.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
@@ -51,8 +51,9 @@ extern "C" int pthread_mutex_lock(pthread_mutex_t* mutex) {
 
 namespace {
 
-/// From here on any system call but these ends the process. (clock_gettime is none where the machine's clock can be read
-/// without one; where it cannot, the gate's own time-keeping makes one, with or without telemetry.)
+/// From here on any system call but these ends the process. (clock_gettime is none where the machine's clock
+/// can be read without one; where it cannot, the gate's own time-keeping makes one, with or without
+/// telemetry.)
 void forbid_system_calls() {
   std::array<sock_filter, 6> filter = {{
       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
