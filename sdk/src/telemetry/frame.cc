@@ -156,9 +156,10 @@ double read_real(double value, const char* what) {
   return value;
 }
 
-/// One that may be unknown.
-double read_real_or_nan(double value, const char* what) {
-  return std::isnan(value) ? value : read_real(value, what);
+/// One that is NaN, or infinite, where parameters are.
+double read_distance(double value, const char* what) {
+  if (value < 0.0) throw Invalid{std::string(what) + " is " + std::to_string(value)};
+  return value;
 }
 
 template <typename Enum>
@@ -176,8 +177,9 @@ std::size_t checked_size(const Vector* vector, std::size_t largest, const char* 
     throw Invalid{std::string(what) + " has " + std::to_string(vector->size()) + " elements (at most " +
                   std::to_string(largest) + ")"};
   }
-  // The verifier looks at where a vector's length lies, not at its elements.
-  if (reinterpret_cast<std::uintptr_t>(vector->Data()) % alignment != 0) throw Invalid{"it is damaged"};
+  // The verifier looks at where a vector's length lies, not at its elements. (Of none nothing is aligned.)
+  if (vector->size() > 0 && reinterpret_cast<std::uintptr_t>(vector->Data()) % alignment != 0)
+    throw Invalid{"it is damaged"};
   return vector->size();
 }
 
@@ -275,7 +277,7 @@ FrameEdge read_edge(const wire::Edge& from, Reader& reader) {
   edge.failures = reader.counts<kFailureReasons>(from.failures(), "an edge's failures");
   edge.sent_bytes = from.sent_bytes();
   edge.received_bytes = from.received_bytes();
-  edge.last_distance = read_real(from.last_distance(), "an edge's distance");
+  edge.last_distance = read_distance(from.last_distance(), "an edge's distance");
   edge.last_meeting = read_real(from.last_meeting(), "an edge's last meeting");
   return edge;
 }
@@ -284,8 +286,8 @@ FrameTick read_tick(const wire::Tick& from) {
   return {.tick = from.tick(),
           .time = read_real(from.time(), "a tick's time"),
           .members = read_number(from.members(), "a tick's members"),
-          .consensus_distance = read_real_or_nan(from.consensus_distance(), "a consensus distance"),
-          .distance_to_mean = read_real_or_nan(from.distance_to_mean(), "a distance to the mean"),
+          .consensus_distance = read_distance(from.consensus_distance(), "a consensus distance"),
+          .distance_to_mean = read_distance(from.distance_to_mean(), "a distance to the mean"),
           .loss = from.loss(),
           .steps = from.steps(),
           .samples = from.samples(),
@@ -302,7 +304,7 @@ FrameEvent read_event(const wire::Event& from) {
   if (event.kind == FrameEventKind::kBlockRejected)
     read_enum(event.reason, RejectReason::kNonFinite, "a refusal's reason");
   event.rank = from.rank() == -1 ? -1 : read_rank(from.rank(), "an event's rank");
-  event.distance = read_real(from.distance(), "an event's distance");
+  event.distance = read_distance(from.distance(), "an event's distance");
   event.seconds = read_real(from.seconds(), "an event's duration");
   return event;
 }

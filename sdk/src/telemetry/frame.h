@@ -10,6 +10,7 @@
 #include <variant>
 #include <vector>
 
+#include "duet/status.h"
 #include "membership/members.h"
 #include "membership/roster.h"
 #include "telemetry/histogram.h"
@@ -91,23 +92,10 @@ struct FrameTick {
   std::uint64_t meetings = 0;  ///< each counted once
 };
 
-/// Why a meeting broke off.
-enum class FailureReason : std::uint8_t {
-  kOther,
-  kTimeout,    ///< no progress for meeting_timeout, or no connection within connect_timeout
-  kPeerGone,   ///< the peer is gone, or let go of it before it began
-  kTransport,  ///< the transport reported an error
-  kRejected,   ///< a block was refused: see RejectReason
-};
-inline constexpr std::size_t kFailureReasons = 5;
-
-/// Why a block was refused, before anything of it reached the parameters.
-enum class RejectReason : std::uint8_t {
-  kHeader,     ///< length, meeting or index are not those of the block that was due
-  kChecksum,   ///< damaged, or of another meeting
-  kNonFinite,  ///< holds a NaN or an infinity
-};
-inline constexpr std::size_t kRejectReasons = 3;
+using duet::FailureReason;
+using duet::kFailureReasons;
+using duet::kRejectReasons;
+using duet::RejectReason;
 
 /// An edge as this worker sees it: its neighbours in the present graph, and whoever was one.
 struct FrameEdge {

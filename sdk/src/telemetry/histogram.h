@@ -1,16 +1,17 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
+#include "duet/status.h"
+
 namespace duet::telemetry {
 
-/// Upper bounds of the buckets that all histograms of durations have, in seconds; one more bucket is for
-/// what is longer.
-inline constexpr std::array<double, 12> kDurationBounds = {1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2,
-                                                           0.1,  0.3,  1.0,  3.0,  10.0, 30.0};
-inline constexpr std::size_t kDurationBuckets = kDurationBounds.size() + 1;
+using Histogram = DurationHistogram;
+inline constexpr auto kDurationBounds = Histogram::kBounds;
+inline constexpr std::size_t kDurationBuckets = Histogram::kBuckets;
 
 /// The bucket of a duration; what is no number goes where it shows, into the last one.
 constexpr std::size_t bucket_of(double seconds) {
@@ -20,18 +21,32 @@ constexpr std::size_t bucket_of(double seconds) {
   return bucket;
 }
 
-/// How often a duration fell into each bucket (not cumulative), and all of them together.
-struct Histogram {
-  std::array<std::uint64_t, kDurationBuckets> counts{};
-  double sum = 0.0;  ///< seconds
+inline void record(Histogram& histogram, double seconds) {
+  ++histogram.counts[bucket_of(seconds)];
+  histogram.sum += seconds;
+}
 
-  std::uint64_t count() const {
-    std::uint64_t total = 0;
-    for (const auto bucket : counts)
-      total += bucket;
-    return total;
+/// One that a single thread writes and any may read, without a lock, a system call or an allocation, and
+/// (there is only one writer) without a locked instruction.
+class AtomicHistogram {
+ public:
+  void record(double seconds) {
+    auto& count = counts_[bucket_of(seconds)];
+    count.store(count.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    sum_.store(sum_.load(std::memory_order_relaxed) + seconds, std::memory_order_relaxed);
   }
-  bool operator==(const Histogram&) const = default;
+  /// While it is written to, sum and counts may differ by the durations that were just recorded.
+  Histogram copy() const {
+    Histogram histogram;
+    for (std::size_t i = 0; i < kDurationBuckets; ++i)
+      histogram.counts[i] = counts_[i].load(std::memory_order_relaxed);
+    histogram.sum = sum_.load(std::memory_order_relaxed);
+    return histogram;
+  }
+
+ private:
+  std::array<std::atomic<std::uint64_t>, kDurationBuckets> counts_{};
+  std::atomic<double> sum_{0.0};
 };
 
 }  // namespace duet::telemetry

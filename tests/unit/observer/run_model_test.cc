@@ -293,7 +293,8 @@ TEST_F(RunModelTest, AClockThatJumpsDoesNotMakeRatesJump) {
     model_.take({now_ + 0.01, telemetry::encode(run_.frame(
                                   1, now_ + shift, run_.state(1, static_cast<std::uint64_t>(i), 0)))});
     model_.settle(now_ + 0.05);
-    if (worker(1).steps_per_second) EXPECT_NEAR(*worker(1).steps_per_second, 5.0, 0.1) << i;
+    if (!worker(1).steps_per_second) continue;
+    EXPECT_NEAR(*worker(1).steps_per_second, 5.0, 0.1) << i;
   }
   EXPECT_TRUE(worker(1).steps_per_second);
 }

@@ -222,7 +222,7 @@ struct ConsensusSample {
   int members = 0;  ///< that the tree summed up
   /// Of those that reported by the time the tick was closed, by rank. May be fewer than members: a worker
   /// that is not heard here still counts in the mean.
-  std::vector<RankDistance> workers;
+  std::vector<RankDistance> workers = {};
 };
 
 /// One meeting. Known at both of its ends, told once. Workers queue them boundedly: under load some are
@@ -232,8 +232,8 @@ struct MeetingSample {
   int a = -1;         ///< the lower rank
   int b = -1;
   bool ok = true;  ///< false: it broke
-  std::optional<double> duration;
-  std::optional<double> distance;
+  std::optional<double> duration = {};
+  std::optional<double> distance = {};
 };
 
 // ---- the whole
