@@ -7,6 +7,11 @@
 namespace duet::observer {
 namespace {
 
+// Whoever is only expected may well be there: that it was not heard here tears nothing apart.
+bool holds(const Worker& worker) {
+  return worker.live() || worker.state == WorkerState::kExpected;
+}
+
 bool steps(const Worker* worker) {
   return worker != nullptr &&
          (worker->state == WorkerState::kRunning || worker->state == WorkerState::kStraggling);
@@ -41,7 +46,7 @@ std::vector<std::vector<int>> live_parts(const Snapshot& snapshot, const Diagnos
   for (const Edge& edge : snapshot.edges) {
     const Worker* const a = snapshot.worker(edge.a);
     const Worker* const b = snapshot.worker(edge.b);
-    if (!edge.in_graph || a == nullptr || b == nullptr || !a->live() || !b->live()) continue;
+    if (!edge.in_graph || a == nullptr || b == nullptr || !holds(*a) || !holds(*b)) continue;
     if (is_dead(snapshot, edge, limits)) continue;
     const int one = root(edge.a), other = root(edge.b);
     parent[static_cast<std::size_t>(std::max(one, other))] = std::min(one, other);

@@ -75,9 +75,10 @@ std::optional<CommandLine> read_command_line(int argc, char** argv, int& exit_co
   app.add_flag("--json", options.json, "with --once: as JSON")->needs(once);
   app.add_option("--timeout", options.patience, "with --once: seconds to wait for workers")
       ->capture_default_str();
-  app.add_option(
-         "--at", options.at,
-         "with --once: seconds after the beginning of a recording (its end unless given) or the demo (30)")
+  app.add_option("--at", options.at,
+                 "with --once: seconds to watch at least; after the beginning of a recording (its end unless "
+                 "given) or "
+                 "the demo (30)")
       ->needs(once);
   try {
     app.parse(argc, argv);

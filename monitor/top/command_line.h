@@ -21,7 +21,7 @@ struct CommandLine {
   bool json = false;
   double patience = 10.0;  ///< seconds that --once waits for workers
   double speed = 1.0;
-  double at = -1.0;  ///< --once: seconds after the beginning of a recording or the demo; negative: not given
+  double at = -1.0;  ///< --once: seconds to watch, or from the beginning of what is played; < 0: not given
   bool colours = true;
 };
 

@@ -21,23 +21,29 @@ constexpr double kDemoAt = 30.0;
 constexpr double kStep = 0.1;  ///< of virtual time
 constexpr std::size_t kColumnsUnlessSaid = 110;
 
-// Everyone whom the roster names is heard, and makes steps that one can count.
+/// A rate over the first two frames says little.
+constexpr double kLongEnough = 2.0;
+
+// Everyone whom the roster names is heard, long enough to have a pace.
 bool complete(const Snapshot& snapshot) {
   return !snapshot.workers.empty() && snapshot.run.world_size > 0 &&
-         std::all_of(snapshot.workers.begin(), snapshot.workers.end(), [](const Worker& worker) {
-           return (worker.last_heard && worker.steps_per_second) ||
+         std::all_of(snapshot.workers.begin(), snapshot.workers.end(), [&](const Worker& worker) {
+           const double heard = snapshot.time - worker.first_heard.value_or(snapshot.time);
+           return (heard >= kLongEnough && worker.steps_per_second) ||
                   worker.state == observer::WorkerState::kGone ||
                   worker.state == observer::WorkerState::kFinished;
          });
 }
 
-void watch_live(Observer& observer, double patience, History& history) {
+void watch_live(Observer& observer, double least, double patience, History& history) {
+  const auto start = std::chrono::steady_clock::now();
+  const auto until = start + std::chrono::duration<double>(std::clamp(least, 0.0, 1e6));
   const auto deadline =
-      std::chrono::steady_clock::now() + std::chrono::duration<double>(std::clamp(patience, 0.0, 1e6));
+      std::max(until, start + std::chrono::duration<double>(std::clamp(patience, 0.0, 1e6)));
   do {
     for (const auto& sample : observer.poll().consensus)
       history.add(sample);
-    if (complete(observer.snapshot())) return;
+    if (std::chrono::steady_clock::now() >= until && complete(observer.snapshot())) return;
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
   } while (std::chrono::steady_clock::now() < deadline);
 }
@@ -86,7 +92,7 @@ void print_picture(const Observer& observer, const History& history) {
 int print_once(Observer& observer, const CommandLine& options) {
   History history;
   if (observer.playback() == nullptr) {
-    watch_live(observer, options.patience, history);
+    watch_live(observer, options.at, options.patience, history);
   } else {
     const double until = options.at >= 0.0 ? options.at : options.demo ? kDemoAt : 1e300;
     watch_played(observer, until, history);

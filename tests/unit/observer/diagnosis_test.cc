@@ -148,6 +148,13 @@ TEST(Diagnosis, WhoIsGoneSplitsTheGraphUntilItIsRepaired) {
   EXPECT_EQ(live_parts(snapshot, {}).size(), 1u);
 }
 
+TEST(Diagnosis, WhoIsOnlyExpectedTearsNothingApart) {
+  Snapshot snapshot = healthy(6);
+  for (const std::size_t rank : {1u, 3u, 4u})
+    snapshot.workers[rank].state = WorkerState::kExpected;
+  EXPECT_EQ(live_parts(snapshot, {}), (std::vector<std::vector<int>>{{0, 2, 5}}));
+}
+
 TEST(Diagnosis, LopsidedPairingNamesWorkerAndNeighbour) {
   Snapshot snapshot = healthy(8);
   edge(snapshot, 2, 3).recent_meetings = 55.0;
