@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <cstring>
+#include <thread>
 #include <zmq.hpp>
 
 #include "control/curve_keys.h"
@@ -37,9 +38,9 @@ void copy(const zmq::message_t& from, std::string& to) {
 }
 
 /// See control/channel.cc: an idle context keeps ZeroMQ's PGM library set up.
-zmq::context_t new_context() {
+std::unique_ptr<zmq::context_t> new_context() {
   [[gnu::used]] static zmq::context_t* const idle = new zmq::context_t;
-  return zmq::context_t();
+  return std::make_unique<zmq::context_t>();
 }
 
 void set_key(zmq::socket_t& socket, int option, const std::array<std::uint8_t, 32>& key) {
@@ -54,7 +55,9 @@ void set_key(zmq::socket_t& socket, int option, const std::array<std::uint8_t, 3
 class Subscriber::Impl {
  public:
   explicit Impl(const std::string& secret)
-      : context_(new_context()), socket_(make_socket(context_)), monitor_(context_, zmq::socket_type::pair) {
+      : context_(new_context()),
+        socket_(make_socket(*context_)),
+        monitor_(*context_, zmq::socket_type::pair) {
     socket_.set(zmq::sockopt::linger, 0);
     socket_.set(zmq::sockopt::rcvhwm, kQueueLength);
     socket_.set(zmq::sockopt::maxmsgsize, static_cast<std::int64_t>(telemetry::kLargestFrame));
@@ -85,7 +88,13 @@ class Subscriber::Impl {
     monitor_.set(zmq::sockopt::linger, 0);
     if (zmq_socket_monitor(socket_.handle(), name.c_str(), events) == 0) monitor_.connect(name);
   }
-  ~Impl() { zmq_socket_monitor(socket_.handle(), nullptr, 0); }
+  ~Impl() {
+    zmq_socket_monitor(socket_.handle(), nullptr, 0);
+    socket_.close();
+    monitor_.close();
+    // ZeroMQ's thread may be looking up a name, for as long as the resolver takes; nobody waits for that.
+    std::thread([context = context_.release()] { delete context; }).detach();
+  }
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
 
@@ -162,7 +171,7 @@ class Subscriber::Impl {
     return {context, zmq::socket_type::sub};
   }
 
-  zmq::context_t context_;  // before the sockets: its destructor waits for them
+  std::unique_ptr<zmq::context_t> context_;
   zmq::socket_t socket_;
   zmq::socket_t monitor_;
   Link link_ = Link::kNone;
