@@ -40,8 +40,8 @@ struct DiagnosisLimits {
   /// may take a minute.
   double stalled_after = 5.0;
   double stalled_steps = 10.0;
-  /// Not heard for this long: gone. As long as the run itself waits (Options::gone_after has 5 s).
-  double gone_after = 5.0;
+  /// Not heard for this long: gone. A little before the run itself gives a worker up (Options::gone_after).
+  double gone_after = 4.0;
   /// Slower than this share of the median worker's steps per second: a straggler.
   double straggler_share = 0.6;
   /// Two live neighbours that would have met this often by now, at their target rate, and did not once.
@@ -50,10 +50,13 @@ struct DiagnosisLimits {
   /// A neighbour that has more than this times its share of a worker's meetings: lopsided. Judged where the
   /// worker has at least two live neighbours and `lopsided_meetings` meetings in the window.
   double lopsided_factor = 3.0;
-  double lopsided_share = 0.8;  ///< or more than this share, where its due is less than half of that
+  double lopsided_share = 0.8;  ///< or more than this share, where its due is at most …
+  double lopsided_due = 0.6;    ///< … this
   double lopsided_meetings = 40.0;
-  /// Fewer than this share of the meetings that its target rate asks for.
+  /// Fewer than this share of the last minute's meetings that its target rate asks for, once that would have
+  /// been so many.
   double slow_pairing_share = 0.5;
+  double slow_pairing_meetings = 20.0;
 };
 
 /// All findings, the worst first, then by kind and rank; at most one for each kind, rank and peer. The states

@@ -74,23 +74,32 @@ struct Counters {
   std::uint64_t received_bytes = 0;
   std::uint64_t shed_pairings = 0;
   std::uint64_t reconnects = 0;
+  std::uint64_t broken_ticks = 0;
   std::uint64_t telemetry_dropped = 0;       ///< events that did not fit into the worker's queue
-  std::vector<ReasonCount> rejected_blocks;  ///< by reason
-  Histogram step_duration;                   ///< may be without bounds: not reported
-  Histogram pairing_wait;
+  std::vector<ReasonCount> failed_pairings;  ///< by reason, all that there are
+  std::vector<ReasonCount> rejected_blocks;  ///< likewise
+  Histogram step_duration;
+  Histogram pairing_wait;  ///< with budget and no partner, until a partner was found
   Histogram pairing_duration;
+  double partner_wait_seconds = 0.0;  ///< had budget, but no partner; nobody waits then
+  double gate_wait_seconds = 0.0;     ///< the trainer waited for its own parameters
+  double peer_wait_seconds = 0.0;     ///< the trainer waited for others (synchronous algorithms)
 };
 
 struct Worker {
   int rank = -1;
   std::string host;
   std::int64_t pid = 0;
-  std::string address;  ///< of its telemetry, "host:port"; empty: not known
+  int local_rank = 0;
+  std::string address;          ///< of its telemetry, "host:port"; empty: not known
+  std::string metrics_address;  ///< of its Prometheus metrics; empty: none, or not known
   Incarnation incarnation;
   int lives = 0;  ///< incarnations seen of this rank
 
   WorkerState state = WorkerState::kExpected;
   double state_since = 0.0;
+  /// Since when it has made steps without a stall; nullopt: it makes none.
+  std::optional<double> running_since;
 
   Counters counters;
   std::vector<PeerCounters> peers;  ///< by rank
@@ -101,13 +110,16 @@ struct Worker {
   std::optional<double> target_pairings_per_second;  ///< λ_i × steps_per_second
   std::optional<double> pairings_per_step;
   double target_pairings_per_step = 0.0;  ///< λ_i: Σ over its edges of the graph as it is now
-  std::optional<double> waiting_share;    ///< of the trainer's time, waiting for meetings or peers; 0 … 1
+  std::optional<double> waiting_share;    ///< of the trainer's time, at the gate or for peers; 0 … 1
+  /// Of the time, with budget and no partner: the worker trains meanwhile; 0 … 1.
+  std::optional<double> partner_wait_share;
   std::optional<double> sent_bytes_per_second;
   std::optional<double> received_bytes_per_second;
 
   std::optional<double> distance_to_mean;  ///< ‖x_i − x̄‖ at the newest tick that it reported
   std::optional<double> loss;              ///< the newest that the trainer reported
-  bool finite = true;                      ///< false: the last distance or parameters were not
+  bool finite = true;                      ///< false: its parameters were not at its last tick
+  std::optional<double> not_finite_since;
 
   std::optional<double> first_heard;
   std::optional<double> last_heard;    ///< when the last frame arrived
@@ -130,13 +142,17 @@ struct Edge {
   int a = -1;  ///< the lower rank
   int b = -1;
   bool in_graph = true;        ///< of the graph as it is now
-  double target_rate = 0.0;    ///< λ_ab: meetings per step
+  double target_rate = 0.0;    ///< λ_ab: meetings per step; 0 where the edge is not in the graph
   std::uint64_t meetings = 0;  ///< seen by the end that counted more, all incarnations
   std::uint64_t failures = 0;  ///< as either end counted them
   std::optional<double> meetings_per_second;
-  std::optional<double> target_per_second;  ///< target_rate × the mean of both ends' steps per second
+  std::optional<double> target_per_second;  ///< target_rate × the slower end's steps per second
   std::optional<double> last_meeting;       ///< when
   std::optional<double> last_distance;      ///< ‖x_a − x_b‖ then
+  double since = 0.0;  ///< when it entered the graph (or was first met on), as far as it was observed
+  /// Meetings of the last minute, and the seconds that were in fact watched: for what needs a longer look.
+  double recent_meetings = 0.0;
+  double recent_seconds = 0.0;
   std::optional<double> meeting_age(double now) const {
     return last_meeting ? std::optional<double>(now - *last_meeting) : std::nullopt;
   }
@@ -159,7 +175,12 @@ struct RunHeader {
   double eta = 0.0;
   double alpha = 0.5;
   double alpha_tilde = 0.5;
-  std::uint64_t parameters = 0;          ///< elements of one worker's model; 0: not reported
+  std::string clock;             ///< "adaptive", "wall", "meetings"
+  std::string pairing;           ///< who meets whom: "holdoff", …
+  std::string wire_type;         ///< "float32", …
+  std::uint64_t parameters = 0;  ///< elements of one worker's model
+  std::uint64_t parameter_bytes = 0;
+  std::uint64_t edges_left_out = 0;      ///< of the graph: a header holds 65,536 at most
   std::optional<double> frame_interval;  ///< seconds between two frames of a worker
   std::optional<double> tick_interval;   ///< seconds between two ticks of the consensus distance
   std::optional<double> started;         ///< when
@@ -177,6 +198,7 @@ struct WorkerSample {
   std::optional<double> pairings_per_second;
   std::optional<double> target_pairings_per_second;
   std::optional<double> waiting_share;
+  std::optional<double> partner_wait_share;
   std::optional<double> sent_bytes_per_second;
   std::optional<double> received_bytes_per_second;
   std::optional<double> loss;  ///< only in the frame that brought a new one
@@ -230,8 +252,10 @@ struct DUET_API Snapshot {
   std::uint64_t missed_ticks = 0;
   /// Meetings per second of the whole run: each counted once.
   std::optional<double> meetings_per_second;
-  std::optional<double> steps_per_second;  ///< of all workers together
-  std::optional<double> mean_loss;         ///< of those that are live and reported one
+  std::optional<double> steps_per_second;         ///< of all workers together
+  std::optional<double> median_steps_per_second;  ///< of those that make steps
+  std::optional<double> split_since;              ///< nullopt: the live workers hang together
+  std::optional<double> mean_loss;                ///< of those that are live and reported one
 
   std::vector<Finding> findings;  ///< diagnose() of this very snapshot
   std::vector<Event> events;      ///< the newest ObserverOptions::most_events, oldest first
