@@ -20,10 +20,11 @@ RunSession::~RunSession() = default;
 const observer::Snapshot& RunSession::snapshot() const { return feed_ ? feed_->snapshot() : nothing(); }
 
 void RunSession::open(std::unique_ptr<observer::Source> source, bool running) {
-  feed_.reset();
+  // As long as the former is still there: panels hold on to its snapshot until they are told of another.
   observer::Update restart;
   restart.restarted = true;
   take(nothing(), restart);
+  feed_.reset();
   selection.focus(std::nullopt);
   selection.reset();
   view.go_live();

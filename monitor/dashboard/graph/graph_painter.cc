@@ -184,7 +184,7 @@ void GraphPainter::paint_key(QPainter& painter, const QRectF& rect, const GraphS
     painter.drawText(QPointF(x, y + metrics.ascent()), words);
     x += metrics.horizontalAdvance(words) + 6;
   };
-  painter.setPen(QPen(theme_.age(0.0), edge_width(scene, {.rate = scene.largest_rate})));
+  painter.setPen(QPen(theme_.age(0.0), edge_width(scene, GraphEdge{.rate = scene.largest_rate})));
   painter.drawLine(QPointF(x, middle), QPointF(x + 22, middle));
   x += 28;
   text(QStringLiteral("%1/s").arg(value_text(scene.largest_rate)));

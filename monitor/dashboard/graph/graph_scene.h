@@ -10,22 +10,22 @@
 namespace duet::dashboard {
 
 struct GraphNode {
-  QPointF place;  ///< in the unit square
+  QPointF place = {};  ///< in the unit square
   observer::WorkerState state = observer::WorkerState::kExpected;
   bool finite = true;
   bool removed = false;  ///< in the what-if
-  QString tip;
+  QString tip = {};
 };
 
 struct GraphEdge {
   int a = 0;
   int b = 0;
   double rate = 0.0;               ///< meetings per second
-  std::optional<double> age;       ///< seconds since the last meeting
+  std::optional<double> age = std::nullopt;       ///< seconds since the last meeting
   double pulse = 0.0;              ///< 1: they meet just now … 0: that is over
   bool in_graph = true;
   bool removed = false;            ///< in the what-if
-  QString tip;
+  QString tip = {};
 };
 
 /// What the graph view shows. Node k is rank k.

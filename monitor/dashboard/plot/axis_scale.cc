@@ -215,7 +215,8 @@ QString value_text(double value) {
   if (size >= 1e12 || size < 1e-4) return with_minus(QString::number(value, 'e', 2));
   const Prefix prefix = prefix_for(size);
   const double scaled = size / prefix.factor;
-  const int digits = scaled >= 100 ? (scaled >= 1000 || scaled == std::floor(scaled) ? 0 : 1) : scaled >= 10 ? 2 : scaled >= 0.1 ? 3 : 5;
+  int digits = scaled >= 1000 ? 0 : scaled >= 100 ? 1 : scaled >= 10 ? 2 : scaled >= 1 ? 3 : scaled >= 0.1 ? 4 : scaled >= 0.01 ? 5 : 6;
+  if (scaled == std::floor(scaled)) digits = 0;
   return with_minus(QString::number(value / prefix.factor, 'f', digits)) + prefix.text;
 }
 

@@ -176,12 +176,7 @@ void MainWindow::take(const observer::Snapshot& snapshot, const observer::Update
   }
   graph_->apply(snapshot, update.shape_changed || update.restarted);
   header_->apply(snapshot);
-  if (update.findings_changed || update.restarted || snapshot.workers.empty() != (session_.workers.rowCount() == 0) ||
-      diagnosis_->findings().size() != snapshot.findings.size()) {
-    diagnosis_->apply(snapshot.findings, snapshot.workers.empty());
-  } else if (snapshot.findings.empty()) {
-    diagnosis_->apply({}, snapshot.workers.empty());
-  }
+  diagnosis_->apply(snapshot.findings, snapshot.workers.empty());
   pass(snapshot);
 }
 

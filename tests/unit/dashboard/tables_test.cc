@@ -82,7 +82,7 @@ class TablesTest : public QObject {
     QCOMPARE(text(1, WorkerModel::kPairingsPerSecond), QString("4.50"));
     QCOMPARE(text(1, WorkerModel::kWaiting), QString("25.7 %"));
     QCOMPARE(text(1, WorkerModel::kBytesPerSecond), QString("2.00 MB/s"));
-    QCOMPARE(text(1, WorkerModel::kDistance), QString("0.2"));
+    QCOMPARE(text(1, WorkerModel::kDistance), QString("0.2000"));
     QCOMPARE(text(1, WorkerModel::kHeartbeat), QString("2.5 s"));
     QCOMPARE(text(0, WorkerModel::kStepsPerSecond), QString("–"));
     for (int column = 0; column < WorkerModel::kColumns; ++column) {

@@ -75,10 +75,10 @@ class WhatIfTest : public QObject {
   }
 
   void texts_of_changes() {
-    QCOMPARE(change_text("χ₁", 10, 12.5), QString("χ₁ 10.00 → 12.50 (+25 %)"));
-    QCOMPARE(change_text("χ₁", 10, 9.5), QString("χ₁ 10.00 → 9.500 (−5.0 %)"));
-    QCOMPARE(change_text("χ₁", 10, 10), QString("χ₁ 10.00 → 10.00 (±0 %)"));
-    QCOMPARE(change_text("χ₁", 10, HUGE_VAL), QString("χ₁ 10.00 → ∞"));
+    QCOMPARE(change_text("χ₁", 10, 12.5), QString("χ₁ 10 → 12.50 (+25 %)"));
+    QCOMPARE(change_text("χ₁", 10, 9.5), QString("χ₁ 10 → 9.500 (−5.0 %)"));
+    QCOMPARE(change_text("χ₁", 10, 10), QString("χ₁ 10 → 10 (±0 %)"));
+    QCOMPARE(change_text("χ₁", 10, HUGE_VAL), QString("χ₁ 10 → ∞"));
   }
 
   void the_panel_answers_in_the_background() {
