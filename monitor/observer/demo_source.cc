@@ -11,6 +11,7 @@ namespace duet::observer {
 namespace {
 
 constexpr double kHeaderInterval = 1.0;
+constexpr double kWorkersPerHeader = 64.0;  ///< that are told about in a second
 constexpr int kWorkersPerHost = 8;
 
 membership::Incarnation to_wire(const Incarnation& incarnation) {
@@ -32,6 +33,7 @@ telemetry::Histogram spread(std::uint64_t count, double mean) {
 
 DemoSource::DemoSource(const DemoOptions& options)
     : options_(options),
+      header_interval_(std::max(kHeaderInterval, options.workers / kWorkersPerHeader)),
       world_(options),
       voices_(static_cast<std::size_t>(options.workers)),
       position_(options.warm_up) {
@@ -40,7 +42,7 @@ DemoSource::DemoSource(const DemoOptions& options)
   for (int rank = 0; rank < options_.workers; ++rank) {
     const double phase = static_cast<double>(rank) / options_.workers;
     due_.push({phase * interval, rank, false});
-    due_.push({0.1 * phase * kHeaderInterval, rank, true});
+    due_.push({phase * header_interval_, rank, true});
   }
 }
 
@@ -68,7 +70,7 @@ bool DemoSource::take(double now, std::size_t most, std::vector<Arrival>& into) 
       ++frames_;
       ++count;
     }
-    next.time += next.header ? kHeaderInterval : interval;
+    next.time += next.header ? header_interval_ : interval;
     due_.push(next);
   }
   return due_.top().time + kDelay <= position_;

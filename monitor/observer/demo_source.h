@@ -53,6 +53,8 @@ class DemoSource final : public Source, public Playback {
   telemetry::FrameState state(int rank, double time);
 
   DemoOptions options_;
+  /// A header names every worker and edge: of many, each is told less often.
+  double header_interval_;
   DemoWorld world_;
   std::vector<Voice> voices_;
   std::priority_queue<Due> due_;

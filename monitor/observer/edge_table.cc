@@ -29,7 +29,7 @@ bool EdgeTable::set_graph(double now, const std::vector<telemetry::GraphEdge>& g
   bool changed = false;
   std::vector<bool> present(edges.size(), false);
   for (const telemetry::GraphEdge& each : graph) {
-    if (each.a == each.b) continue;
+    if (each.a == each.b || std::max(each.a, each.b) >= kMostWorkers) continue;
     const std::size_t before = edges.size();
     const std::optional<std::size_t> place = at(now, each.a, each.b, edges);
     if (!place) continue;
@@ -52,7 +52,7 @@ bool EdgeTable::set_graph(double now, const std::vector<telemetry::GraphEdge>& g
 
 std::optional<std::size_t> EdgeTable::count(double now, int rank, const PeerCounters& peer,
                                             std::vector<Edge>& edges) {
-  if (peer.rank == rank || peer.rank < 0) return std::nullopt;
+  if (peer.rank == rank || peer.rank < 0 || peer.rank >= kMostWorkers) return std::nullopt;
   const auto found = index_.find(key(std::min(rank, peer.rank), std::max(rank, peer.rank)));
   if (found == index_.end() && peer.pairings == 0 && peer.pairing_failures == 0) return std::nullopt;
   const std::optional<std::size_t> place = at(now, rank, peer.rank, edges);

@@ -17,6 +17,9 @@ namespace duet::observer {
 /// every call, and appends to it only: indices stay. Pure.
 class EdgeTable {
  public:
+  /// Beyond, a rank is not believed: it is what a stranger claims.
+  static constexpr int kMostWorkers = 4096;
+
   explicit EdgeTable(double rate_window) : rate_window_(rate_window) {}
 
   /// The graph as it is now. Returns whether an edge was added, entered or left it, or has another rate.

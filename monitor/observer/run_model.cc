@@ -109,6 +109,7 @@ bool RunModel::belongs(const Arrival& arrival, const telemetry::Frame& frame) {
       return false;
     }
     restart();
+    snapshot_.time = arrival.time;
     add_event(arrival.time, EventKind::kConnected, Severity::kInfo, -1, -1,
               "another run has taken the place of the one before: " + frame.run_id.substr(0, 64));
   }
@@ -273,7 +274,8 @@ void RunModel::take_events(double arrival, int rank, const telemetry::FrameState
     switch (event.kind) {
       case telemetry::FrameEventKind::kMeeting:
       case telemetry::FrameEventKind::kMeetingFailed: {
-        if (event.rank < 0 || event.rank == rank) break;
+        // Of whom nobody knows, there is nothing to draw.
+        if (event.rank == rank || snapshot_.worker(event.rank) == nullptr) break;
         // Both ends tell of it: the lower rank is believed, unless it is not heard.
         const Worker* const lower = snapshot_.worker(std::min(rank, event.rank));
         const bool lower_is_heard = lower != nullptr && lower->live();

@@ -36,8 +36,7 @@ class RunModel {
   void take_update(Update& update);
 
  private:
-  // Beyond, a rank is not believed: it is what a stranger claims.
-  static constexpr int kMostWorkers = 4096;
+  static constexpr int kMostWorkers = EdgeTable::kMostWorkers;
   static constexpr double kDiagnoseEvery = 0.25;  ///< seconds of the run's time
   static constexpr double kClockOff = 5.0;        ///< seconds that are worth an event
 

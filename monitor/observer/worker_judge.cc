@@ -9,6 +9,9 @@ namespace {
 constexpr double kRecovered = 1.15;
 /// The first step takes its time: data is loaded, kernels are compiled.
 constexpr double kFirstStep = 6.0;
+constexpr double kPause = 3.0;       ///< mean steps
+constexpr double kLeastPause = 0.5;  ///< seconds
+constexpr double kSettled = 6.0;     ///< seconds: longer than rates look back
 
 }  // namespace
 
@@ -39,7 +42,11 @@ WorkerState judge(const Snapshot& snapshot, const Worker& worker, const WorkerHi
   if (median_pace && worker.steps_per_second) {
     const bool already = worker.state == WorkerState::kStraggling;
     const double border = limits.straggler_share * *median_pace * (already ? kRecovered : 1.0);
-    if (*worker.steps_per_second < border) return WorkerState::kStraggling;
+    // Whoever stops altogether is about to stall, and right after a pause a rate is still low: neither
+    // straggles.
+    const bool moves = snapshot.time - moved <= std::max(kLeastPause, kPause * hints.mean_step);
+    const bool settled = worker.running_since && snapshot.time - *worker.running_since >= kSettled;
+    if (*worker.steps_per_second < border && (already || (moves && settled))) return WorkerState::kStraggling;
   }
   return WorkerState::kRunning;
 }

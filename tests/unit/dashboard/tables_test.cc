@@ -11,7 +11,6 @@
 
 namespace duet::dashboard {
 
-using testing::event;
 using testing::frames;
 using testing::kStart;
 using testing::ring_snapshot;
@@ -150,14 +149,14 @@ class TablesTest : public QObject {
     std::uint64_t number = 0;
     for (int batch = 0; batch < 30; ++batch) {
       observer::Update update;
-      for (int k = 0; k < 100; ++k) update.events.push_back(event(++number, observer::Severity::kInfo, "e" + std::to_string(number)));
+      for (int k = 0; k < 100; ++k) update.events.push_back(testing::event(++number, observer::Severity::kInfo, "e" + std::to_string(number)));
       model.apply(update, kStart);
     }
     QCOMPARE(model.rowCount(), EventModel::kMost);
     QCOMPARE(model.index(model.rowCount() - 1, EventModel::kText).data().toString(), QString("e3000"));
     QCOMPARE(model.index(0, EventModel::kText).data().toString(), QString("e1001"));
     observer::Update flood;
-    for (int k = 0; k < 3 * EventModel::kMost; ++k) flood.events.push_back(event(++number, observer::Severity::kInfo, "f"));
+    for (int k = 0; k < 3 * EventModel::kMost; ++k) flood.events.push_back(testing::event(++number, observer::Severity::kInfo, "f"));
     model.apply(flood, kStart);
     QCOMPARE(model.rowCount(), EventModel::kMost);
     observer::Update restart;
@@ -170,7 +169,7 @@ class TablesTest : public QObject {
   void events_show_count_time_and_worker() {
     EventModel model(Theme::light());
     observer::Update update;
-    update.events.push_back(event(65, observer::Severity::kWarning, "garbage", 3));
+    update.events.push_back(testing::event(65, observer::Severity::kWarning, "garbage", 3));
     update.events.back().count = 250;
     update.events.back().peer = 4;
     model.apply(update, kStart);
@@ -190,7 +189,7 @@ class TablesTest : public QObject {
     const auto add = [&](int count) {
       observer::Update update;
       for (int k = 0; k < count; ++k) {
-        update.events.push_back(event(++number, k % 10 == 0 ? observer::Severity::kError : observer::Severity::kInfo, "x", 2));
+        update.events.push_back(testing::event(++number, k % 10 == 0 ? observer::Severity::kError : observer::Severity::kInfo, "x", 2));
       }
       model.apply(update, kStart);
       QTest::qWait(20);
