@@ -149,7 +149,10 @@ class TablesTest : public QObject {
     std::uint64_t number = 0;
     for (int batch = 0; batch < 30; ++batch) {
       observer::Update update;
-      for (int k = 0; k < 100; ++k) update.events.push_back(testing::event(++number, observer::Severity::kInfo, "e" + std::to_string(number)));
+      for (int k = 0; k < 100; ++k) {
+        ++number;
+        update.events.push_back(testing::event(number, observer::Severity::kInfo, "e" + std::to_string(number)));
+      }
       model.apply(update, kStart);
     }
     QCOMPARE(model.rowCount(), EventModel::kMost);
