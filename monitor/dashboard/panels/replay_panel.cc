@@ -27,6 +27,7 @@ ReplayPanel::ReplayPanel(QWidget* parent)
   slider_->setSingleStep(kSteps / 200);
   slider_->setAccessibleName(tr("Position"));
   for (const double speed : kSpeeds) speed_->addItem(QStringLiteral("%1×").arg(speed), speed);
+  speed_->setSizePolicy(QSizePolicy::Fixed, QSizePolicy::Fixed);
   speed_->setToolTip(tr("Speed"));
   speed_->setAccessibleName(tr("Speed"));
   layout->addWidget(play_);
@@ -34,6 +35,7 @@ ReplayPanel::ReplayPanel(QWidget* parent)
   layout->addWidget(position_);
   layout->addWidget(speed_);
   layout->addWidget(note_);
+  layout->addStretch(0);
   connect(play_, &QToolButton::clicked, this, &ReplayPanel::toggle);
   // While it is dragged the slider says where it would go; it goes there when it is let go of, or at a key.
   connect(slider_, &QSlider::sliderReleased, this, &ReplayPanel::seek);
@@ -86,7 +88,7 @@ void ReplayPanel::seek() {
 
 void ReplayPanel::refresh(const QString& note) {
   if (playback_ == nullptr) return;
-  play_->setText(playback_->playing() ? QStringLiteral("⏸") : QStringLiteral("▶"));
+  play_->setText(playback_->playing() ? QStringLiteral("❚❚") : QStringLiteral("▶"));
   const double begin = playback_->begin();
   const double length = playback_->end() - begin;
   const double at = playback_->position() - begin;

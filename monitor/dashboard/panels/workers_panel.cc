@@ -93,9 +93,9 @@ WorkersPanel::WorkersPanel(WorkerModel& model, Selection& selection, QWidget* pa
   header->setStretchLastSection(true);
   // Wide enough for what comes, so that nothing dances when digits change.
   const QFontMetrics metrics(font());
-  const std::array<const char*, WorkerModel::kColumns> widest{"rank ▾1024", "192.168.100.10", "straggling, not", "10,000,000",
-                                                              "steps/s ▾0.00", "pairings/s ▾", "waiting ▾%", "999.9 MB/s",
-                                                              "1.234e−09", "heard ▾9 s"};
+  const std::array<const char*, WorkerModel::kColumns> widest{"rank 00", "node1024", "straggling", "1,000,000",
+                                                              "steps/s 0", "pairings/s 0", "waiting 0", "999.9 MB/s",
+                                                              "1.23e−09", "heard 0"};
   for (int column = 0; column < WorkerModel::kColumns; ++column) {
     header->resizeSection(column, metrics.horizontalAdvance(QString::fromUtf8(widest[static_cast<std::size_t>(column)])) + 14);
   }

@@ -208,7 +208,7 @@ void PlotPainter::paint_axes(QPainter& painter, const QRect& rect, const PlotCon
   }
   painter.setPen(theme_.muted);
   const QString unit = frame.time.to - content.origin >= 3600 ? QStringLiteral("h:m:s") : QStringLiteral("m:s");
-  painter.drawText(QRect(rect.left(), label_top, inner.left() - rect.left() - small.horizontalAdvance("0:00") / 2 - 2, small.height()),
+  painter.drawText(QRect(rect.left(), label_top, inner.left() - rect.left() - small.horizontalAdvance("0:00") / 2 - 8, small.height()),
                    Qt::AlignRight | Qt::AlignTop, unit);
   painter.setPen(QPen(theme_.frame, 1));
   painter.setBrush(Qt::NoBrush);

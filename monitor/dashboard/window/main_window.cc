@@ -103,7 +103,7 @@ void MainWindow::compose() {
   legend_ = new LegendWidget(session_.selection, theme_);
   docks_->setCentralWidget(plots_);
   layout_ = std::make_unique<DockLayout>(*docks_);
-  layout_->add(DockLayout::Place::kLegend, QStringLiteral("legend"), tr("Workers' lines"), legend_);
+  layout_->add(DockLayout::Place::kLegend, QStringLiteral("legend"), tr("Legend"), legend_);
   layout_->add(DockLayout::Place::kGraph, QStringLiteral("graph"), tr("Graph"), graph_);
   layout_->add(DockLayout::Place::kMatrix, QStringLiteral("matrix"), tr("Pairing matrix"), matrix_);
   layout_->add(DockLayout::Place::kWorkers, QStringLiteral("workers"), tr("Workers"), workers_);

@@ -178,7 +178,7 @@ QString Theme::style_sheet() const {
              "QMainWindow::separator { background: %3; width: 5px; height: 5px; }"
              "QMainWindow::separator:hover { background: %4; }"
              "QHeaderView::section { background: %5; color: %6; border: none; border-bottom: 1px solid %7;"
-             " padding: 3px 6px; }"
+             " padding: 3px 15px 3px 6px; }"
              "QToolTip { background: %5; color: %1; border: 1px solid %7; padding: 2px; }"
              "QTableView, QListView { border: 1px solid %7; }")
       .arg(text.name(), window.name(), window.name(), accent.name(), raised.name(), muted.name(), frame.name());
