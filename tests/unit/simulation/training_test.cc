@@ -15,6 +15,8 @@ TrainingOptions small(const std::string& algorithm) {
   TrainingOptions options;
   options.algorithm = algorithm;
   options.dimension = 16;
+  options.objective.noise = 0.2;
+  options.objective.curvature = 0.2;
   options.length = 300.0;
   options.seed = 1;
   return options;
