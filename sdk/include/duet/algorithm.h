@@ -46,10 +46,10 @@ class DUET_API StepContext {
   /// most `timeout` seconds; throws TimeoutError or MembershipError.
   virtual void average(double timeout) = 0;
   /// One round of synchronous gossip: exchanges with every neighbour that takes part, and moves x_i by −Σ_j
-  /// w_ij·(x_i − x_j), with Metropolis weights w_ij = 1 / (1 + the larger degree) and everyone's x from before
-  /// the round. Waits for each of them for at most `timeout` seconds; one that is gone, has finished or did
-  /// not come is left out, by both sides, so that the mean stays. Throws TransportError when this worker's
-  /// communication has ended.
+  /// w_ij·(x_i − x_j), with Metropolis weights w_ij = 1 / (1 + the larger degree) and everyone's x from
+  /// before the round. Waits for each of them for at most `timeout` seconds; one that is gone, has finished
+  /// or did not come is left out, by both sides, so that the mean stays. Throws TransportError when this
+  /// worker's communication has ended.
   virtual void gossip(double timeout) = 0;
 };
 

@@ -16,9 +16,9 @@ void require(bool good, const std::string& problem) {
 
 void check(const Conditions& c, int workers) {
   const auto finite = [](double value, double least, const char* name) {
-    require(std::isfinite(value) && value >= least,
-            std::string(name) + " is " + std::to_string(value) + "; it must be a number, at least " +
-                std::to_string(least));
+    require(std::isfinite(value) && value >= least, std::string(name) + " is " + std::to_string(value) +
+                                                        "; it must be a number, at least " +
+                                                        std::to_string(least));
   };
   const auto share = [](double value, const char* name) {
     require(value >= 0.0 && value <= 1.0,
@@ -127,7 +127,8 @@ bool Network::straggles(int worker) const {
 }
 
 bool Network::slow(int a, int b) const {
-  return !slow_.empty() && std::binary_search(slow_.begin(), slow_.end(), std::pair<int, int>(std::minmax(a, b)));
+  return !slow_.empty() &&
+         std::binary_search(slow_.begin(), slow_.end(), std::pair<int, int>(std::minmax(a, b)));
 }
 
 }  // namespace duet::simulation

@@ -19,7 +19,7 @@ struct Conditions {
   /// exponential time of mean 1 (steps are a Poisson process), "constant" 1.
   std::string compute = "uniform";
   double step_spread = 0.2;
-  int stragglers = 0;             ///< so many workers, drawn once, whose steps take straggler_factor times as long
+  int stragglers = 0;  ///< so many workers, drawn once, whose steps take straggler_factor times as long
   double straggler_factor = 4.0;
 
   /// A meeting takes (meeting_time + bytes / bandwidth) · (1 ± meeting_spread), uniform.
@@ -27,7 +27,8 @@ struct Conditions {
   double bytes = 0.0;      ///< of parameters, one way
   double bandwidth = 0.0;  ///< bytes per second; 0: not a limit
   double meeting_spread = 0.2;
-  double slow_edges = 0.0;  ///< share of the edges, drawn once, on which a meeting takes slow_factor times as long
+  double slow_edges =
+      0.0;  ///< share of the edges, drawn once, on which a meeting takes slow_factor times as long
   double slow_factor = 5.0;
 
   double latency = 1e-4;  ///< of a control message: uniform in [latency, latency + latency_spread]

@@ -84,7 +84,8 @@ class Gossip final : public Fleet {
 };
 
 void check(const Topology& topology, const GossipOptions& options) {
-  if (topology.workers() < 2) throw ConfigurationError("gossip needs at least 2 workers; one alone has nobody to meet");
+  if (topology.workers() < 2)
+    throw ConfigurationError("gossip needs at least 2 workers; one alone has nobody to meet");
   if (!(options.reduction >= 0.0 && options.reduction < 1.0))
     throw ConfigurationError("gossip cannot run until the squared consensus distance is " +
                              std::to_string(options.reduction) + " of the start; choose a share below 1");
@@ -119,7 +120,8 @@ double GossipResult::rate() const {
   if (curve.size() < 4) return 0.0;
   const GossipPoint& from = curve[curve.size() / 2];
   const GossipPoint& to = curve.back();
-  if (!(to.squared_distance > 0.0) || !(from.squared_distance > 0.0) || !(to.meetings > from.meetings)) return 0.0;
+  if (!(to.squared_distance > 0.0) || !(from.squared_distance > 0.0) || !(to.meetings > from.meetings))
+    return 0.0;
   return std::log(from.squared_distance / to.squared_distance) / (to.meetings - from.meetings);
 }
 

@@ -46,6 +46,7 @@ struct GossipResult {
   double rate() const;
 };
 
-GossipResult run_gossip(const Topology& topology, const GossipOptions& options, const Progress& progress = {});
+GossipResult run_gossip(const Topology& topology, const GossipOptions& options,
+                        const Progress& progress = {});
 
 }  // namespace duet::simulation

@@ -44,7 +44,8 @@ class Quadratic final : public Objective {
   }
 
   void gradient(int worker, const float* x, float* out, Random& random) override {
-    const float* own = own_.empty() ? nullptr : own_.data() + static_cast<std::size_t>(worker) * optimum_.size();
+    const float* own =
+        own_.empty() ? nullptr : own_.data() + static_cast<std::size_t>(worker) * optimum_.size();
     Normal normal(0.0F, 1.0F);
     for (std::size_t k = 0; k < optimum_.size(); ++k) {
       const float optimum = own != nullptr ? optimum_[k] + own[k] : optimum_[k];
@@ -120,7 +121,8 @@ class Logistic final : public Objective {
   /// Features into sample_, of length √dimension apart from the worker's mean scaled to 1 per feature; the
   /// label, +1 or −1, is returned.
   float draw(int worker, Random& random) {
-    const float* own = own_.empty() ? nullptr : own_.data() + static_cast<std::size_t>(worker) * truth_.size();
+    const float* own =
+        own_.empty() ? nullptr : own_.data() + static_cast<std::size_t>(worker) * truth_.size();
     Normal normal(0.0F, 1.0F);
     float product = 0.0F;
     for (std::size_t k = 0; k < truth_.size(); ++k) {
@@ -154,7 +156,8 @@ std::unique_ptr<Objective> make_objective(const ObjectiveOptions& options, int w
   not_negative(options.weight_decay, "weight decay");
   require(std::isfinite(options.condition) && options.condition >= 1.0,
           "condition is " + std::to_string(options.condition) + "; it must be at least 1");
-  require(options.batch >= 1, "a batch of " + std::to_string(options.batch) + " samples; it must be at least 1");
+  require(options.batch >= 1,
+          "a batch of " + std::to_string(options.batch) + " samples; it must be at least 1");
   if (options.kind == "quadratic") return std::make_unique<Quadratic>(options, workers, dimension, seed);
   if (options.kind == "logistic") return std::make_unique<Logistic>(options, workers, dimension, seed);
   throw ConfigurationError("unknown objective \"" + options.kind + "\"; there are quadratic and logistic");

@@ -11,8 +11,9 @@ namespace duet::simulation {
 
 /// What the workers train on. All share one optimum with heterogeneity 0, and each has its own otherwise.
 struct ObjectiveOptions {
-  /// "quadratic": worker i's is ½ Σ h_k (x_k − b_ik)², its gradient comes with noise. "logistic": labels drawn
-  /// from a logistic model of features that are normal around worker i's own mean; gradients of batches.
+  /// "quadratic": worker i's is ½ Σ h_k (x_k − b_ik)², its gradient comes with noise. "logistic": labels
+  /// drawn from a logistic model of features that are normal around worker i's own mean; gradients of
+  /// batches.
   std::string kind = "quadratic";
   double heterogeneity = 0.0;  ///< ‖b_i − b‖, or ‖mean of worker i's features‖, as root mean square
   double noise = 1.0;          ///< quadratic: root mean square of the gradient noise's norm

@@ -24,7 +24,8 @@ void Population::meet(int i, int j, const MeetingCoefficients& at_i, const Meeti
   float* const d_j = d_.data() + offset(j);
   // Before a break the snapshots were taken, after it mixing goes on alone: the same for x + d and z.
   dynamics::snapshot(x(i), d_i, momentum(i), at_first_.data(), wire_, dimension_, static_cast<float>(at_i.c));
-  dynamics::snapshot(x(j), d_j, momentum(j), at_second_.data(), wire_, dimension_, static_cast<float>(at_j.c));
+  dynamics::snapshot(x(j), d_j, momentum(j), at_second_.data(), wire_, dimension_,
+                     static_cast<float>(at_j.c));
   const std::size_t second = torn != nullptr ? std::min(torn->at, dimension_) : dimension_;
   const std::size_t first = torn != nullptr ? std::min(second + torn->flight, dimension_) : dimension_;
   const auto alpha = static_cast<float>(at_i.alpha);

@@ -108,13 +108,13 @@ class Synchronous {
   void set_graph() {
     edges_.clear();
     for (const Edge& edge : graph_.edges()) {
-      const double weight = topology::metropolis_weight(graph_.neighbours(edge.a).size(),
-                                                        graph_.neighbours(edge.b).size());
+      const double weight =
+          topology::metropolis_weight(graph_.neighbours(edge.a).size(), graph_.neighbours(edge.b).size());
       edges_.push_back({members_[index(edge.a)], members_[index(edge.b)], weight});
     }
-    // Up and down the members' tree, in blocks that follow each other closely: the slowest of its edges counts,
-    // and for each level a message's latency.
-    // Breadth first from the lowest, as membership::make_tree() does it, which answers for one worker at a time.
+    // Up and down the members' tree, in blocks that follow each other closely: the slowest of its edges
+    // counts, and for each level a message's latency. Breadth first from the lowest, as
+    // membership::make_tree() does it, which answers for one worker at a time.
     height_ = 0;
     tree_edges_.clear();
     std::vector<int> depth(index(graph_.workers()), -1);
@@ -203,7 +203,8 @@ class Synchronous {
 
 }  // namespace
 
-TrainingResult run_synchronous(const Topology& topology, const TrainingOptions& options, const Progress& progress) {
+TrainingResult run_synchronous(const Topology& topology, const TrainingOptions& options,
+                               const Progress& progress) {
   Synchronous run(topology, options);
   Record record(options);
   const double workers = topology.workers();

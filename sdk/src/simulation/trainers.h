@@ -38,7 +38,8 @@ class Record {
  public:
   explicit Record(const TrainingOptions& options) : options_(options) {}
   /// False: nothing more is to be learnt (diverged, or the target reached).
-  bool add(double seconds, double steps, double meetings, const Population& population, const Trainers& trainers);
+  bool add(double seconds, double steps, double meetings, const Population& population,
+           const Trainers& trainers);
   TrainingResult take() { return std::move(result_); }
 
  private:
@@ -47,6 +48,7 @@ class Record {
 };
 
 /// The synchronous half of run_training().
-TrainingResult run_synchronous(const Topology& topology, const TrainingOptions& options, const Progress& progress);
+TrainingResult run_synchronous(const Topology& topology, const TrainingOptions& options,
+                               const Progress& progress);
 
 }  // namespace duet::simulation

@@ -60,8 +60,8 @@ double mean_of_second_half(const std::vector<TrainingPoint>& curve, const Value&
 }  // namespace
 
 double TrainingResult::consensus() const {
-  return std::sqrt(
-      mean_of_second_half(curve, [](const TrainingPoint& point) { return point.consensus * point.consensus; }));
+  return std::sqrt(mean_of_second_half(
+      curve, [](const TrainingPoint& point) { return point.consensus * point.consensus; }));
 }
 
 double TrainingResult::loss() const {
@@ -106,7 +106,8 @@ bool Record::add(double seconds, double steps, double meetings, const Population
   return !result_.diverged && !(options_.stop_at_target && result_.seconds_to_target >= 0.0);
 }
 
-TrainingResult run_training(const Topology& topology, const TrainingOptions& options, const Progress& progress) {
+TrainingResult run_training(const Topology& topology, const TrainingOptions& options,
+                            const Progress& progress) {
   check(topology, options);
   if (algorithm_kind(options.algorithm) == AlgorithmKind::kStep)
     return run_synchronous(topology, options, progress);

@@ -8,8 +8,8 @@
 
 namespace duet::simulation {
 
-/// Workers that train by SGD with momentum and mix, by meetings (a2cid2, adpsgd) or in their steps (allreduce,
-/// dpsgd, local-sgd). The algorithms are the worker's own.
+/// Workers that train by SGD with momentum and mix, by meetings (a2cid2, adpsgd) or in their steps
+/// (allreduce, dpsgd, local-sgd). The algorithms are the worker's own.
 struct TrainingOptions : Scenario {
   ObjectiveOptions objective;
   double rate = 1.0;  ///< local-sgd: averages per step; meetings have theirs in the topology

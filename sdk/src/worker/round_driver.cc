@@ -91,9 +91,13 @@ std::uint64_t RoundDriver::session(int peer) const {
   // By the round in which it is opened, so that both ends of one that broke choose the same new name.
   const auto& lower = roster_.entries[static_cast<std::size_t>(std::min(peer, options_.rank))];
   const auto& upper = roster_.entries[static_cast<std::size_t>(std::max(peer, options_.rank))];
-  const std::array<std::uint64_t, 7> words{control::run_hash(roster_.run_id), kRoundPurpose, round_,
-                                           lower.incarnation.high,           lower.incarnation.low,
-                                           upper.incarnation.high,           upper.incarnation.low};
+  const std::array<std::uint64_t, 7> words{control::run_hash(roster_.run_id),
+                                           kRoundPurpose,
+                                           round_,
+                                           lower.incarnation.high,
+                                           lower.incarnation.low,
+                                           upper.incarnation.high,
+                                           upper.incarnation.low};
   return XXH3_64bits(words.data(), sizeof words) | 1;  // never 0
 }
 
@@ -136,8 +140,9 @@ void RoundDriver::on_ticket_request(int from, const control::TicketRequest& requ
 void RoundDriver::on_ticket(int from, const control::Ticket& ticket) {
   const auto awaited = tickets_.on_ticket(from, ticket);
   if (!awaited) return;
-  link().connection = context_.connect(fmt::format("rank {}", peer_), session(peer_),
-                                       roster_.transport_address(peer_), nanoseconds_from_now(timeout_), *awaited);
+  link().connection =
+      context_.connect(fmt::format("rank {}", peer_), session(peer_), roster_.transport_address(peer_),
+                       nanoseconds_from_now(timeout_), *awaited);
 }
 
 void RoundDriver::begin_exchange(double now) {
@@ -204,8 +209,8 @@ void RoundDriver::end_exchange(double now, const std::string& why_not) {
       mine.statistics.last_distance = std::sqrt(result.squared_distance);
     } else {
       error = result.error;
-      // A connection of before, which the peer had closed meanwhile, is not this round's failure: nothing came
-      // over it, and the peer waits for a new one.
+      // A connection of before, which the peer had closed meanwhile, is not this round's failure: nothing
+      // came over it, and the peer waits for a new one.
       if (reused_ && result.blocks_applied == 0 && why_not.empty()) {
         exchange_.reset();
         mine.connection.reset();

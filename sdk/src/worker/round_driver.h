@@ -23,19 +23,20 @@
 namespace duet::worker {
 
 /// Rounds of synchronous gossip (dpsgd): in each, this worker exchanges with every neighbour once, one after
-/// the other in the order of topology/matchings.h, by the very exchange of meetings. The differences gather in
-/// z, which no snapshot reads, so that all of a round's are of the positions before it: α = 0 and α̃ = 2w put
-/// −2w·m there, and at the end one mixing with c = ½ brings half of it into d, and z back to 0
+/// the other in the order of topology/matchings.h, by the very exchange of meetings. The differences gather
+/// in z, which no snapshot reads, so that all of a round's are of the positions before it: α = 0 and α̃ = 2w
+/// put −2w·m there, and at the end one mixing with c = ½ brings half of it into d, and z back to 0
 /// (docs/decisions/0017). x + d + ½z is kept throughout, whatever breaks in between.
 ///
-/// A round and its exchanges have a number, the same on all workers. Whoever is gone, has finished without this
-/// round, or has long been past it, is left out of it, and a neighbour whose exchange broke is taken up again
-/// in the next round, over a new connection. The graph is not made anew: all would have to agree at which
-/// round. Communication thread only.
+/// A round and its exchanges have a number, the same on all workers. Whoever is gone, has finished without
+/// this round, or has long been past it, is left out of it, and a neighbour whose exchange broke is taken up
+/// again in the next round, over a new connection. The graph is not made anew: all would have to agree at
+/// which round. Communication thread only.
 class RoundDriver {
  public:
   RoundDriver(exchange::Replica& replica, const Options& options, const Topology& topology, Postbox& postbox,
-              transport::Context& context, const membership::Roster& roster, Liveness& liveness, Shared& shared);
+              transport::Context& context, const membership::Roster& roster, Liveness& liveness,
+              Shared& shared);
   ~RoundDriver();
 
   /// One round; the promise is kept when it is over. timeout: for a neighbour that has not come yet.
@@ -84,10 +85,10 @@ class RoundDriver {
   bool active_ = false;
   double timeout_ = 0.0;
   std::promise<void> promise_;
-  std::size_t next_ = 0;   ///< of order_
-  int peer_ = -1;          ///< whose turn it is; −1: all had theirs
-  bool reused_ = false;    ///< its connection is one of an earlier round
-  double passed_at_ = 0.0; ///< when the peer was first seen to be past this round; 0: it was not
+  std::size_t next_ = 0;    ///< of order_
+  int peer_ = -1;           ///< whose turn it is; −1: all had theirs
+  bool reused_ = false;     ///< its connection is one of an earlier round
+  double passed_at_ = 0.0;  ///< when the peer was first seen to be past this round; 0: it was not
   std::unique_ptr<exchange::Meeting> exchange_;
   std::size_t mixed_ = 0;  ///< blocks, at the end of a round
   std::uint64_t exchanges_ = 0;

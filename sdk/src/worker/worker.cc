@@ -133,9 +133,9 @@ class Worker::Impl : public StepContext {
     auto joined = worker::join(options, topology, buffers);
     options.run_id = joined.roster.run_id;
     if (options.transport == "auto") options.transport = joined.roster.transport;
-    communication = std::make_unique<worker::Communication>(
-        std::move(joined), options, topology, *policy, constants, std::move(algorithm), gossips, *replica,
-        shared);
+    communication =
+        std::make_unique<worker::Communication>(std::move(joined), options, topology, *policy, constants,
+                                                std::move(algorithm), gossips, *replica, shared);
     HandedOver handed(*replica);
     communication->start(options.keep_start).get();
     handed.take_back();

@@ -39,8 +39,8 @@ struct TrainCommand {
 void add_options(CLI::App& app, GossipCommand& command);
 void add_options(CLI::App& app, TrainCommand& command);
 
-/// Reads what is text in `common` into the scenario, and makes the graph. Throws ConfigurationError that names
-/// the option.
+/// Reads what is text in `common` into the scenario, and makes the graph. Throws ConfigurationError that
+/// names the option.
 Topology prepare(const Common& common, simulation::Scenario& scenario);
 
 /// Run, print, report. What they throw: ConfigurationError before anything was run.

@@ -23,10 +23,9 @@ Json as_json(std::uint64_t seed, const simulation::GossipResult& result, const T
   json["invariant_drift"] = number(result.invariant_drift);
   json["mean_wander"] = number(result.mean_wander);
   json["least_edge_share"] = result.least_edge_share(topology);
-  json["messages_per_meeting"] =
-      result.meetings > 0.0
-          ? static_cast<double>(result.messages) / (0.5 * result.meetings * topology.workers())
-          : 0.0;
+  json["messages_per_meeting"] = result.meetings > 0.0 ? static_cast<double>(result.messages) /
+                                                             (0.5 * result.meetings * topology.workers())
+                                                       : 0.0;
   Json curve = Json::array();
   for (const simulation::GossipPoint& point : result.curve)
     curve.push_back({point.seconds, point.meetings, number(point.squared_distance)});
@@ -99,10 +98,11 @@ void run(GossipCommand command) {
             << command.options.algorithm << ", clock " << command.options.clock << ", pairing "
             << command.options.policy << "\n";
   if (command.options.reduction > 0.0) {
-    std::cout << "squared consensus distance down to " << command.options.reduction << " of the start: "
-              << meetings.size() << " of " << common.seeds << " runs";
+    std::cout << "squared consensus distance down to " << command.options.reduction
+              << " of the start: " << meetings.size() << " of " << common.seeds << " runs";
   } else {
-    std::cout << "up to " << command.options.most_meetings << " meetings per worker: " << common.seeds << " runs";
+    std::cout << "up to " << command.options.most_meetings << " meetings per worker: " << common.seeds
+              << " runs";
   }
   if (diverged > 0) std::cout << ", " << diverged << " diverged";
   std::cout << "\n";
@@ -110,7 +110,8 @@ void run(GossipCommand command) {
   std::cout << "meetings per worker   " << text(spread_of(meetings)) << "\n"
             << "time, in steps        " << text(spread_of(seconds)) << "\n"
             << "least used edge       " << text(spread_of(shares)) << " of its share\n"
-            << "drift of the mean     " << text(spread_of(drifts)) << " of the consensus distance at the start\n";
+            << "drift of the mean     " << text(spread_of(drifts))
+            << " of the consensus distance at the start\n";
 }
 
 }  // namespace duet::sim

@@ -32,9 +32,11 @@ void add_common(CLI::App& app, Common& common, simulation::Scenario& scenario) {
 
   app.add_option("--compute", scenario.compute, "Times of steps: uniform, lognormal, poisson, constant")
       ->capture_default_str();
-  app.add_option("--spread", scenario.step_spread, "Of steps: uniform 1 +- this, lognormal standard deviation")
+  app.add_option("--spread", scenario.step_spread,
+                 "Of steps: uniform 1 +- this, lognormal standard deviation")
       ->capture_default_str();
-  app.add_option("--stragglers", common.stragglers, "K:FACTOR: K workers whose steps take FACTOR times as long");
+  app.add_option("--stragglers", common.stragglers,
+                 "K:FACTOR: K workers whose steps take FACTOR times as long");
   app.add_option("--meeting-time", scenario.meeting_time, "Of a meeting, in steps")->capture_default_str();
   app.add_option("--bytes", scenario.bytes, "Of parameters, one way, for --bandwidth");
   app.add_option("--bandwidth", scenario.bandwidth,
@@ -46,8 +48,9 @@ void add_common(CLI::App& app, Common& common, simulation::Scenario& scenario) {
   app.add_option("--crashes", scenario.crashes, "So many workers die on the way")->capture_default_str();
   app.add_option("--gone-after", scenario.gone_after, "Silence after which a worker is gone, in steps")
       ->capture_default_str();
-  app.add_option("--torn", common.torn,
-                 "SHARE:FLIGHT: so many meetings break, with FLIGHT of the parameters reaching one side alone");
+  app.add_option(
+      "--torn", common.torn,
+      "SHARE:FLIGHT: so many meetings break, with FLIGHT of the parameters reaching one side alone");
   app.add_option("--wire", common.wire, "Element type on the wire: float32, bf16")->capture_default_str();
   app.add_option("--dimension", scenario.dimension, "Of the model")->capture_default_str();
 
@@ -64,10 +67,12 @@ void add_options(CLI::App& app, GossipCommand& command) {
   simulation::GossipOptions& options = command.options;
   app.add_option("--algorithm", options.algorithm, "a2cid2, adpsgd")->capture_default_str();
   app.add_flag("--always-available", options.unlimited_budget, "No steps, no budget: meetings all the time");
-  app.add_option("--reduction", options.reduction,
-                 "Until the squared consensus distance is this share of the start's; 0: until --most-meetings")
+  app.add_option(
+         "--reduction", options.reduction,
+         "Until the squared consensus distance is this share of the start's; 0: until --most-meetings")
       ->capture_default_str();
-  app.add_option("--most-meetings", options.most_meetings, "Per worker: then it is given up")->capture_default_str();
+  app.add_option("--most-meetings", options.most_meetings, "Per worker: then it is given up")
+      ->capture_default_str();
 }
 
 void add_options(CLI::App& app, TrainCommand& command) {
@@ -91,7 +96,8 @@ void add_options(CLI::App& app, TrainCommand& command) {
   app.add_option("--steps", options.length, "Of a worker that is no straggler: the run's length")
       ->capture_default_str();
   app.add_option("--record-every", options.record_every, "Steps between two records")->capture_default_str();
-  app.add_option("--target-loss", options.target_loss, "Note when the mean model's loss first is at most this");
+  app.add_option("--target-loss", options.target_loss,
+                 "Note when the mean model's loss first is at most this");
   app.add_flag("--stop-at-target", options.stop_at_target, "And end there");
 }
 

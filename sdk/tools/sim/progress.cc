@@ -22,8 +22,8 @@ std::string progress_line(double done, int complete, int runs, double elapsed_se
   std::string line = "[" + std::string(static_cast<std::size_t>(filled), '#') +
                      std::string(static_cast<std::size_t>(kWidth - filled), '-') + "]";
   char text[96];
-  std::snprintf(text, sizeof text, " %3d %%  %d of %d runs", static_cast<int>(std::floor(100.0 * done)), complete,
-                runs);
+  std::snprintf(text, sizeof text, " %3d %%  %d of %d runs", static_cast<int>(std::floor(100.0 * done)),
+                complete, runs);
   line += text;
   // A guess from less than that is none.
   if (done > 0.01 && done < 1.0) {

@@ -15,8 +15,8 @@ class Report {
   /// cannot be written, before anything was run.
   explicit Report(std::string path);
 
-  /// settings and summary: objects; runs: objects that all have the same keys. Those whose values are lists go
-  /// into JSON only. Throws Error.
+  /// settings and summary: objects; runs: objects that all have the same keys. Those whose values are lists
+  /// go into JSON only. Throws Error.
   void write(const Json& settings, const std::vector<Json>& runs, const Json& summary) const;
 
  private:

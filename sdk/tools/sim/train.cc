@@ -26,7 +26,8 @@ Json as_json(std::uint64_t seed, const simulation::TrainingResult& result) {
   json["seconds_to_target"] = result.seconds_to_target >= 0.0 ? Json(result.seconds_to_target) : Json();
   Json curve = Json::array();
   for (const simulation::TrainingPoint& point : result.curve)
-    curve.push_back({point.seconds, point.steps, point.meetings, number(point.consensus), number(point.loss)});
+    curve.push_back(
+        {point.seconds, point.steps, point.meetings, number(point.consensus), number(point.loss)});
   json["curve"] = std::move(curve);
   return json;
 }
@@ -47,8 +48,7 @@ void run(TrainCommand command) {
       simulation::TrainingOptions options = command.options;
       options.seed = common.first_seed + static_cast<std::uint64_t>(k);
       runs[static_cast<std::size_t>(k)] = as_json(
-          options.seed,
-          simulation::run_training(topology, options, [&](double done) { bar.set(k, done); }));
+          options.seed, simulation::run_training(topology, options, [&](double done) { bar.set(k, done); }));
       bar.set(k, 1.0);
     });
   }

@@ -75,10 +75,12 @@ class DuetSim : public ::testing::Test {
 
 TEST_F(DuetSim, GossipsAndReportsAsJson) {
   const std::string report = file("report.json");
-  const Answer answer = simulate({"gossip", "--graph", "ring", "--workers", "16", "--seeds", "3", "--report", report});
+  const Answer answer =
+      simulate({"gossip", "--graph", "ring", "--workers", "16", "--seeds", "3", "--report", report});
   EXPECT_EQ(answer.exit_code, 0) << answer.err;
   EXPECT_EQ(answer.err, "") << "no progress bar where nobody sees it";
-  EXPECT_THAT(answer.out, AllOf(HasSubstr("ring of 16"), HasSubstr("3 of 3 runs"), HasSubstr("meetings per worker")));
+  EXPECT_THAT(answer.out,
+              AllOf(HasSubstr("ring of 16"), HasSubstr("3 of 3 runs"), HasSubstr("meetings per worker")));
   const Json json = Json::parse(contents(report));
   EXPECT_EQ(json["settings"]["pairing"], "holdoff");
   EXPECT_EQ(json["summary"]["reached"], 3);
@@ -95,8 +97,9 @@ TEST_F(DuetSim, GossipsAndReportsAsJson) {
 
 TEST_F(DuetSim, TrainsAndReportsALineForEachRunAsCsv) {
   const std::string report = file("report.csv");
-  const Answer answer = simulate({"train", "--workers", "8", "--steps", "100", "--seeds", "2", "--first-seed", "7",
-                                  "--algorithm", "dpsgd", "--objective", "logistic", "--report", report});
+  const Answer answer =
+      simulate({"train", "--workers", "8", "--steps", "100", "--seeds", "2", "--first-seed", "7",
+                "--algorithm", "dpsgd", "--objective", "logistic", "--report", report});
   EXPECT_EQ(answer.exit_code, 0) << answer.err;
   std::stringstream lines(contents(report));
   std::string line;
@@ -112,8 +115,8 @@ TEST_F(DuetSim, TrainsAndReportsALineForEachRunAsCsv) {
 }
 
 TEST_F(DuetSim, IsRepeatableHoweverManyRunsAtATime) {
-  const Words words = {"gossip", "--workers", "12", "--seeds", "4", "--slow-edges", "0.25:5", "--stragglers",
-                       "2:4",    "--compute", "poisson"};
+  const Words words = {"gossip", "--workers",    "12",  "--seeds",   "4",      "--slow-edges",
+                       "0.25:5", "--stragglers", "2:4", "--compute", "poisson"};
   Words one = words, all = words;
   one.insert(one.end(), {"--jobs", "1", "--report", file("one.json")});
   all.insert(all.end(), {"--jobs", "4", "--report", file("all.json")});
@@ -131,8 +134,9 @@ TEST_F(DuetSim, TakesEveryPairingClockAndAlgorithm) {
                 0);
   }
   for (const char* algorithm : {"a2cid2", "adpsgd", "allreduce", "dpsgd", "local-sgd"})
-    EXPECT_EQ(
-        simulate({"train", "--workers", "4", "--seeds", "1", "--steps", "30", "--algorithm", algorithm}).exit_code, 0);
+    EXPECT_EQ(simulate({"train", "--workers", "4", "--seeds", "1", "--steps", "30", "--algorithm", algorithm})
+                  .exit_code,
+              0);
 }
 
 TEST_F(DuetSim, RefusesBadInputInOneLine) {
@@ -144,7 +148,8 @@ TEST_F(DuetSim, RefusesBadInputInOneLine) {
   expect_refusal({"train", "--rate", "-1"}, "--rate");
   expect_refusal({"gossip", "--rate", "nan"}, "--rate");
   for (const char* malformed : {"0.25", "0.25:", ":5", "0.25x5", "a:b", "0.25:5:1", "0.25:inf", ""})
-    expect_refusal({"gossip", "--slow-edges=" + std::string(malformed)}, malformed[0] == 0 ? "slow-edges" : "FRACTION:FACTOR");
+    expect_refusal({"gossip", "--slow-edges=" + std::string(malformed)},
+                   malformed[0] == 0 ? "slow-edges" : "FRACTION:FACTOR");
   expect_refusal({"gossip", "--slow-edges", "1.5:5"}, "FRACTION is from 0 to 1");
   expect_refusal({"gossip", "--slow-edges", "0.5:0"}, "FACTOR above 0");
   expect_refusal({"gossip", "--stragglers", "1.5:4"}, "K is a whole number");

@@ -11,8 +11,8 @@ namespace duet::topology {
 namespace {
 
 const std::vector<std::pair<const char*, int>> kGraphs = {
-    {"ring", 2},      {"ring", 7},         {"ring", 16},  {"path", 5}, {"star", 6}, {"complete", 9},
-    {"torus:4x5", 20}, {"exponential", 12}, {"hypercube", 16}, {"random-regular:3", 14}};
+    {"ring", 2},     {"ring", 7},       {"ring", 16},        {"path", 5},       {"star", 6},
+    {"complete", 9}, {"torus:4x5", 20}, {"exponential", 12}, {"hypercube", 16}, {"random-regular:3", 14}};
 
 TEST(Matchings, EveryWorkerGoesThroughAllOfItsNeighbours) {
   for (const auto& [name, workers] : kGraphs) {
@@ -54,7 +54,8 @@ TEST(Matchings, NobodyWaitsInACircle) {
     std::size_t degree = 0;
     for (const auto& order : orders)
       degree = std::max(degree, order.size());
-    EXPECT_LE(rounds, static_cast<int>(2 * degree)) << name << " of " << workers;  // the last one moves nothing
+    EXPECT_LE(rounds, static_cast<int>(2 * degree))
+        << name << " of " << workers;  // the last one moves nothing
   }
 }
 

@@ -29,8 +29,8 @@ std::vector<double> expected(const Topology& graph, int steps) {
     const std::vector<double> before = x;
     for (const duet::Edge& edge : graph.edges()) {
       const auto a = static_cast<std::size_t>(edge.a), b = static_cast<std::size_t>(edge.b);
-      const double weight = duet::topology::metropolis_weight(graph.neighbours(edge.a).size(),
-                                                              graph.neighbours(edge.b).size());
+      const double weight =
+          duet::topology::metropolis_weight(graph.neighbours(edge.a).size(), graph.neighbours(edge.b).size());
       x[a] -= weight * (before[a] - before[b]);
       x[b] -= weight * (before[b] - before[a]);
     }
@@ -171,7 +171,8 @@ TEST(LocalSgd, AveragesInOneStepOfSoManyAndIsEqualThen) {
       const auto step = worker.statistics().steps;
       const auto since = static_cast<float>(step % 5);
       // 1.5 a step up to the last average, and its own ever since.
-      ASSERT_NEAR(x[7], 1.5F * (static_cast<float>(step) - since) + static_cast<float>(mine.rank) * since, 1e-3);
+      ASSERT_NEAR(x[7], 1.5F * (static_cast<float>(step) - since) + static_cast<float>(mine.rank) * since,
+                  1e-3);
     }
     steps[static_cast<std::size_t>(mine.rank)] = worker.statistics().steps;
     worker.finish();
