@@ -10,6 +10,7 @@
 #include <string>
 
 #include "digits.h"
+#include "duet/algorithm.h"
 #include "duet/error.h"
 #include "evaluation.h"
 #include "models.h"
@@ -78,7 +79,8 @@ TEST_F(Training, TogetherReachesNinetyPerCent) {
     EXPECT_GE(result["final"]["samples"].get<int>(), 20 * 1438);
     EXPECT_EQ(result["final"]["members"], json::array({0, 1, 2, 3}));
     EXPECT_EQ(result["workers"].size(), 4u);
-    if (duet::algorithm_kind(algorithm) == duet::AlgorithmKind::kMeeting || std::string(algorithm) == "dpsgd") {
+    if (duet::algorithm_kind(algorithm) == duet::AlgorithmKind::kMeeting ||
+        std::string(algorithm) == "dpsgd") {
       EXPECT_GT(result["final"]["meetings"].get<int>(), 0);
     }
   }

@@ -36,7 +36,9 @@ TEST_P(EveryAlgorithm, LearnsAQuadraticAndALogisticModel) {
   EXPECT_LT(logistic.loss(), 0.6);
   for (const TrainingResult* result : {&quadratic, &logistic}) {
     EXPECT_FALSE(result->diverged);
-    EXPECT_NEAR(result->curve.back().steps, 300.0, 40.0);
+    // Who steps together waits for the slowest of each step.
+    EXPECT_LE(result->curve.back().steps, 310.0);
+    EXPECT_GE(result->curve.back().steps, 240.0);
   }
 }
 
