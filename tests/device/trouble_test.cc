@@ -59,7 +59,6 @@ TEST_F(DeviceTrouble, BehindTheGateIsOneExceptionAndTheGateIsFree) {
 /// A device that hangs may write at any time later: its memory must not be anybody else's by then, and to
 /// free it would wait for ever.
 TEST_F(DeviceTrouble, MemoryOfOneThatHangsIsNotFreed) {
-  const auto device = open_device();
   void* x = nullptr;
   void* stream = nullptr;
   ASSERT_TRUE(fake().allocate(0, 4000, &x));

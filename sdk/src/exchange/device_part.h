@@ -27,7 +27,6 @@ class DevicePart {
   void settle() noexcept;
 
   device::Device& device() const { return *device_; }
-  const std::shared_ptr<device::Device>& shared_device() const { return device_; }
 
   // ---- the trainer's thread
   /// Its stream from now on waits for what the communication thread has enqueued.

@@ -19,7 +19,8 @@ bool past(std::uint64_t deadline, std::uint64_t now) {
 }  // namespace
 
 HostPassage::Piece::~Piece() {
-  if (!moved.wait(kDrainSeconds)) device->give_up("a message's passage");
+  // Once for all pieces: what one has waited for in vain the others need not.
+  if (!device->given_up() && !moved.wait(kDrainSeconds)) device->give_up("a message's passage");
 }
 
 HostPassage::HostPassage(std::shared_ptr<device::Device> device)
