@@ -59,6 +59,7 @@ TEST_F(DeviceTrouble, BehindTheGateIsOneExceptionAndTheGateIsFree) {
 /// A device that hangs may write at any time later: its memory must not be anybody else's by then, and to
 /// free it would wait for ever.
 TEST_F(DeviceTrouble, MemoryOfOneThatHangsIsNotFreed) {
+  const auto others = open_device();  // whoever else works with it
   void* x = nullptr;
   void* stream = nullptr;
   ASSERT_TRUE(fake().allocate(0, 4000, &x));
@@ -75,6 +76,7 @@ TEST_F(DeviceTrouble, MemoryOfOneThatHangsIsNotFreed) {
     held = fake().allocations();
   }
   EXPECT_EQ(fake().allocations(), held);
+  EXPECT_TRUE(others->given_up());
   fake().release(stream);
   fake().drain();
   EXPECT_EQ(fake().complaints(), std::vector<std::string>()) << "the delivery found its memory";

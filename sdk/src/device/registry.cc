@@ -5,9 +5,12 @@
 #include <array>
 #include <cstdlib>
 #include <filesystem>
+#include <map>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "duet/error.h"
@@ -25,6 +28,7 @@ struct Known {
   std::mutex mutex;
   Backend* replacement = nullptr;  // a test's
   Backend* loaded = nullptr;
+  std::map<std::pair<Backend*, int>, std::weak_ptr<Device>> devices;  // those in use
 };
 
 Known& known() {
@@ -112,11 +116,15 @@ std::shared_ptr<Device> open(DeviceKind kind, int index) {
     throw ConfigurationError(
         fmt::format("a buffer names the device cuda:{}, but this process sees {} of them", index, count));
   }
+  std::weak_ptr<Device>& in_use = all.devices[{backend, index}];
+  if (auto device = in_use.lock()) return device;
   std::array<char, 256> text{};
   const bool described = backend->describe(index, text.data(), text.size());
-  return std::make_shared<Device>(
+  auto device = std::make_shared<Device>(
       *backend, index,
       described ? fmt::format("cuda:{} ({})", index, text.data()) : fmt::format("cuda:{}", index));
+  in_use = device;
+  return device;
 }
 
 void use_backend(DeviceKind, Backend* backend) {
