@@ -294,7 +294,8 @@ TEST(Libfabric, AnIdleContextSleeps) {
   EXPECT_LT(cpu_seconds() - before, 0.01);
 }
 
-// libfabric does not like to sleep then.
+// libfabric does not like to sleep then. A tenth of a core: one that spins takes a whole one, and a sanitizer makes each of
+// the thousand wakeups dearer.
 TEST(Libfabric, AContextWithAMessageButNoReceiveSleeps) {
   Pair pair;
   std::vector<char> room(3);
@@ -308,10 +309,10 @@ TEST(Libfabric, AContextWithAMessageButNoReceiveSleeps) {
   EXPECT_EQ(pair.a.status_of(1), DUET_OK);
   double before = cpu_seconds();
   EXPECT_FALSE(pair.a.poll_until_finished(2, 1000));
-  EXPECT_LT(cpu_seconds() - before, 0.03);
+  EXPECT_LT(cpu_seconds() - before, 0.1);
   before = cpu_seconds();
   EXPECT_LT(wakeups(pair.a, 1000), 1100u);
-  EXPECT_LT(cpu_seconds() - before, 0.03);
+  EXPECT_LT(cpu_seconds() - before, 0.1);
   ASSERT_EQ(pair.a.receive(pair.from_a, room.data(), 1, 2), DUET_OK);
   ASSERT_EQ(pair.a.receive(pair.from_a, room.data(), 1, 3), DUET_OK);
   EXPECT_TRUE(pair.a.poll_until_finished(3, 2000));

@@ -207,11 +207,11 @@ TEST(Meeting, AveragesStatisticsPlainlyInTheMeetingsThatTheTokenPicks) {
     Buffer none{never.data(), kCount, DType::kFloat32, "never", {}, BufferRole::kStatistics, 0};
     return std::make_unique<Replica>(std::vector<Buffer>{third, parameters, none}, true, 4 * sizeof(float));
   };
-  Couple couple({1}, true, 64);
   std::vector<float> weights_a(kCount, 1), third_a(kCount), never_a(kCount);
   std::vector<float> weights_b(kCount, 3), third_b(kCount), never_b(kCount);
   const auto a = make(weights_a, third_a, never_a);
   const auto b = make(weights_b, third_b, never_b);
+  Couple couple({1}, true, 64);  // after the replicas, which its staging needs until its end
   couple.a.staging = make_staging(*a, DType::kFloat32, 2);
   couple.b.staging = make_staging(*b, DType::kFloat32, 2);
   int averaged = 0;
