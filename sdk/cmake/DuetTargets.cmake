@@ -38,6 +38,8 @@ function(duet_test name)
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE duet_warnings ${arg_LIBS} GTest::gmock GTest::gtest_main)
   target_include_directories(${name} PRIVATE ${duet_SOURCE_DIR}/tests)
+  # The tests' own code need not be fast, and builds a quarter faster.
+  target_compile_options(${name} PRIVATE $<$<CONFIG:RelWithDebInfo>:-O1>)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   set(properties TIMEOUT ${arg_TIMEOUT})
   if(DUET_SANITIZE MATCHES thread)
