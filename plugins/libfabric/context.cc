@@ -28,6 +28,9 @@ Context::Context(const Settings& settings)
 
 Context::~Context() {
   connections_.clear();
+  // What still arrives is for nobody.
+  awaited_.clear();
+  by_endpoint_.clear();
   // A request that nobody took owns a socket; libfabric closes it only when it is told to.
   for (auto& [session, request] : early_) {
     fabric_.reject(*request.info);

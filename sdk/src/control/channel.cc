@@ -19,6 +19,7 @@
 #include "control/host_address.h"
 #include "control/messages.h"
 #include "support/log.h"
+#include "support/uninterrupted.h"
 
 #if defined(__SANITIZE_THREAD__)
 extern "C" void AnnotateIgnoreReadsBegin(const char* file, int line);
@@ -86,6 +87,19 @@ struct Link {
   zmq::socket_t socket;
   int descriptor;
   bool touched = false;
+
+  bool send(std::string_view bytes, zmq::send_flags more = zmq::send_flags::none) {
+    return support::uninterrupted([&] {
+      return socket.send(zmq::buffer(bytes), zmq::send_flags::dontwait | more).has_value();
+    });
+  }
+  bool receive(zmq::message_t& frame) {
+    return support::uninterrupted(
+        [&] { return socket.recv(frame, zmq::recv_flags::dontwait).has_value(); });
+  }
+  bool readable() {
+    return support::uninterrupted([&] { return (socket.get(zmq::sockopt::events) & ZMQ_POLLIN) != 0; });
+  }
 };
 
 /// ThreadSanitizer does not see how ZeroMQ, built without it, hands a message from its thread to ours.
@@ -191,7 +205,7 @@ class Channel::Impl {
     Link* const link = link_to(address);
     if (link == nullptr) return false;
     touch(*link);
-    return link->socket.send(zmq::buffer(bytes), zmq::send_flags::dontwait).has_value();
+    return link->send(bytes);
   }
 
   void forget(const std::string& address) {
@@ -216,11 +230,7 @@ class Channel::Impl {
     listener_->touched = true;
     try {
       // Both frames or none: a ROUTER decides at the first one whether the peer can take more.
-      if (!listener_->socket.send(zmq::buffer(return_route),
-                                  zmq::send_flags::dontwait | zmq::send_flags::sndmore)) {
-        return false;
-      }
-      return listener_->socket.send(zmq::buffer(bytes), zmq::send_flags::dontwait).has_value();
+      return listener_->send(return_route, zmq::send_flags::sndmore) && listener_->send(bytes);
     } catch (const zmq::error_t& error) {
       if (error.num() == EHOSTUNREACH) return false;
       throw;
@@ -265,7 +275,7 @@ class Channel::Impl {
     const std::string endpoint =
         fmt::format("tcp://{}:{}", host, options.port == 0 ? "*" : std::to_string(options.port));
     try {
-      socket.bind(endpoint);
+      support::uninterrupted([&] { socket.bind(endpoint); });
     } catch (const zmq::error_t& error) {
       throw ConfigurationError(bind_failure(endpoint, error.num()));
     }
@@ -290,7 +300,7 @@ class Channel::Impl {
         set_key(socket, ZMQ_CURVE_PUBLICKEY, client_keys_.public_key);
         set_key(socket, ZMQ_CURVE_SECRETKEY, client_keys_.secret_key);
       }
-      socket.connect(address);
+      support::uninterrupted([&] { socket.connect(address); });
       auto link = std::make_unique<Link>(std::move(socket));
       epoll_.add(link->descriptor, link.get());
       return links_.emplace(address, std::move(link)).first->second.get();
@@ -312,15 +322,15 @@ class Channel::Impl {
   bool receive_request(Received& message) {
     for (int malformed = 0; malformed < kMostMalformed; ++malformed) {
       zmq::message_t route, body;
-      if (!listener_->socket.recv(route, zmq::recv_flags::dontwait)) {
+      if (!listener_->receive(route)) {
         listener_->touched = false;
         return false;
       }
       listener_->touched = true;
       // Messages arrive whole, so the further frames are there.
-      if (!route.more() || !listener_->socket.recv(body, zmq::recv_flags::dontwait)) continue;
+      if (!route.more() || !listener_->receive(body)) continue;
       if (body.more()) {
-        while (body.more() && listener_->socket.recv(body, zmq::recv_flags::dontwait)) {
+        while (body.more() && listener_->receive(body)) {
         }
         continue;
       }
@@ -337,13 +347,13 @@ class Channel::Impl {
     while (!touched_.empty()) {
       Link& link = *touched_.back();
       zmq::message_t body;
-      if (!link.socket.recv(body, zmq::recv_flags::dontwait)) {
+      if (!link.receive(body)) {
         link.touched = false;
         touched_.pop_back();
         continue;
       }
       if (body.more()) {
-        while (body.more() && link.socket.recv(body, zmq::recv_flags::dontwait)) {
+        while (body.more() && link.receive(body)) {
         }
         continue;
       }
@@ -370,15 +380,12 @@ class Channel::Impl {
 
   /// Asks the touched sockets.
   bool something_to_read() {
-    const auto readable = [](Link& link) {
-      return (link.socket.get(zmq::sockopt::events) & ZMQ_POLLIN) != 0;
-    };
     if (listener_->touched) {
-      if (readable(*listener_)) return true;
+      if (listener_->readable()) return true;
       listener_->touched = false;
     }
     while (!touched_.empty()) {
-      if (readable(*touched_.back())) return true;
+      if (touched_.back()->readable()) return true;
       touched_.back()->touched = false;
       touched_.pop_back();
     }

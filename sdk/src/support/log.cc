@@ -38,13 +38,15 @@ spdlog::level::level_enum to_spdlog(LogLevel level) {
   return spdlog::level::info;
 }
 
+using Sink = std::function<void(LogLevel, std::string_view)>;
+
 constexpr std::size_t kLongestLine = PIPE_BUF - 256;
 
 /// One for the process, never destroyed: threads may log until the very end.
 struct State {
   std::atomic<LogLevel> level{level_from_environment()};
   std::mutex mutex;  // guards sink
-  std::function<void(LogLevel, std::string_view)> sink;
+  std::shared_ptr<const Sink> sink;
   spdlog::logger console{"duet", std::make_shared<spdlog::sinks::stderr_sink_mt>()};
 
   std::uint64_t dropped = 0;  // guarded by mutex
@@ -71,8 +73,9 @@ State& state() {
 }  // namespace
 
 void set_log_sink(std::function<void(LogLevel, std::string_view)> sink) {
+  auto shared = sink ? std::make_shared<const Sink>(std::move(sink)) : nullptr;
   const std::lock_guard lock(state().mutex);
-  state().sink = std::move(sink);
+  state().sink.swap(shared);
 }
 
 void set_log_level(LogLevel level) {
@@ -88,9 +91,15 @@ bool log_enabled(LogLevel level) {
 void log(LogLevel level, std::string_view text) {
   if (!log_enabled(level)) return;
   State& log = state();
-  const std::lock_guard lock(log.mutex);
-  if (log.sink) {
-    log.sink(level, text);
+  std::unique_lock lock(log.mutex);
+  if (const auto sink = log.sink) {
+    // It may take locks of its own, log, or replace itself, none of which goes together with this lock; and
+    // messages come from where no exception may.
+    lock.unlock();
+    try {
+      (*sink)(level, text);
+    } catch (...) {
+    }
   } else if (!somebody_reads()) {
     ++log.dropped;
   } else {

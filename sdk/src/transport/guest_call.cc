@@ -7,11 +7,11 @@
 #include <atomic>
 #include <csignal>
 #include <cstring>
-#include <exception>
 #include <mutex>
 #include <optional>
 #include <utility>
 
+#include "support/exception_text.h"
 #include "support/log.h"
 
 namespace duet::transport {
@@ -58,6 +58,31 @@ class CrashNote {
   CrashNote& operator=(const CrashNote&) = delete;
 };
 
+/// What a library does to the process's signal handlers while it is loaded or set up is undone: how a program
+/// ends is for its embedder to say. (PSM, which libfabric brings along, has SIGINT and SIGTERM end it with code 1
+/// and without a word.)
+class KeptSignalHandlers {
+ public:
+  KeptSignalHandlers() {
+    for (std::size_t signal = 1; signal < before_.size(); ++signal)
+      known_[signal] = ::sigaction(static_cast<int>(signal), nullptr, &before_[signal]) == 0;
+  }
+  ~KeptSignalHandlers() {
+    for (std::size_t signal = 1; signal < before_.size(); ++signal) {
+      struct sigaction now {};
+      if (!known_[signal] || ::sigaction(static_cast<int>(signal), nullptr, &now) != 0) continue;
+      if (now.sa_handler != before_[signal].sa_handler)
+        ::sigaction(static_cast<int>(signal), &before_[signal], nullptr);
+    }
+  }
+  KeptSignalHandlers(const KeptSignalHandlers&) = delete;
+  KeptSignalHandlers& operator=(const KeptSignalHandlers&) = delete;
+
+ private:
+  std::array<struct sigaction, NSIG> before_{};
+  std::array<bool, NSIG> known_{};
+};
+
 thread_local bool no_notes = false;
 
 std::mutex& call_mutex() {
@@ -69,6 +94,7 @@ std::mutex& call_mutex() {
 
 std::string guest_call(const std::string& path, const char* what, const std::function<void()>& call) {
   const std::lock_guard lock(call_mutex());
+  const KeptSignalHandlers kept;
   std::optional<CrashNote> note;
   if (!no_notes) {
     note.emplace(
@@ -78,10 +104,8 @@ std::string guest_call(const std::string& path, const char* what, const std::fun
   }
   try {
     call();
-  } catch (const std::exception& exception) {
-    return fmt::format("threw an exception {}: {}", what, exception.what());
   } catch (...) {
-    return fmt::format("threw an exception {}, of a type that is no std::exception", what);
+    return fmt::format("threw an exception {}: {}", what, support::exception_text());
   }
   return {};
 }

@@ -11,8 +11,8 @@ namespace duet::transport {
 /// probed: …". Empty: there was none. A crash cannot be survived by this process, but it is explained: before
 /// the process ends as it would have, standard error names the plugin, what it was doing, and what to do.
 /// While the call runs, this thread's fatal signals pass through a handler of ours for that, and then go
-/// where they would have gone; one such call at a time in a process, so keep it short. what: "while it was
-/// probed".
+/// where they would have gone; one such call at a time in a process, so keep it short. Handlers that the call
+/// installs for any signal are taken out again. what: "while it was probed".
 std::string guest_call(const std::string& path, const char* what, const std::function<void()>& call);
 
 /// While it lives, guest calls of this thread write nothing about crashes: for a child process whose parent

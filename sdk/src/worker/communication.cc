@@ -10,6 +10,7 @@
 #include <variant>
 
 #include "duet/error.h"
+#include "support/exception_text.h"
 #include "support/log.h"
 #include "topology/present_graph.h"
 
@@ -177,10 +178,11 @@ void Communication::run() {
   try {
     loop();
     fail("the worker was stopped");
-  } catch (const std::exception& error) {
-    support::error("rank {}: communication ended: {}; training goes on alone", options_.rank, error.what());
+  } catch (...) {
+    const std::string why = support::exception_text();
+    support::error("rank {}: communication ended: {}; training goes on alone", options_.rank, why);
     shared_.failed.store(true);
-    fail(error.what());
+    fail(why);
   }
 }
 
@@ -315,10 +317,11 @@ void Communication::repair_graph(double now, const std::vector<int>& live) {
     const topology::PresentGraph graph(policy_, live);
     if (replica_.has_momentum()) constants_ = topology::constants_in_time(graph.topology(), constants_);
     meetings_->set_graph(now, graph.neighbours(options_.rank), constants_);
-  } catch (const std::exception& error) {
+  } catch (...) {
+    // A policy is the embedder's: it may throw anything.
     support::error(
         "rank {}: no graph for the {} members that are left: {}; going on with the neighbours that are here",
-        options_.rank, live.size(), error.what());
+        options_.rank, live.size(), support::exception_text());
   }
 }
 

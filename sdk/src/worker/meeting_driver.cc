@@ -9,6 +9,7 @@
 #include <variant>
 
 #include "exchange/staging.h"
+#include "support/exception_text.h"
 #include "support/log.h"
 
 namespace duet::worker {
@@ -260,16 +261,13 @@ void MeetingDriver::observe(const MeetingEvent& event) {
   // The embedder's code: whatever it throws must not end communication, and it may replace itself.
   const auto running = std::exchange(observer_, nullptr);
   observer_replaced_ = false;
-  std::string problem;
   try {
     running(event);
     if (!observer_replaced_) observer_ = running;
-    return;
-  } catch (const std::exception& error) {
-    problem = std::string(": ") + error.what();
   } catch (...) {
+    support::error("rank {}: the observer of meetings failed and is dropped: {}", options_.rank,
+                   support::exception_text());
   }
-  support::error("rank {}: the observer of meetings failed and is dropped{}", options_.rank, problem);
 }
 
 void MeetingDriver::set_observer(std::function<void(const MeetingEvent&)> observer) {

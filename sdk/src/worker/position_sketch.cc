@@ -10,6 +10,8 @@
 namespace duet::worker {
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
 constexpr std::size_t kBytes = telemetry::kSketchSize * sizeof(double);
 constexpr auto kGlance = std::chrono::microseconds(50);
 
@@ -46,12 +48,14 @@ void PositionSketch::reset() {
 
 bool PositionSketch::add(std::size_t most, double patience) {
   const std::size_t end = std::min(replica_.parameter_block_count(), next_ + most);
+  const auto deadline = Clock::now() + std::chrono::duration<double>(patience);
   for (; next_ < end; ++next_) {
     if (side_ == Side::kTrainer) {
       add_block(replica_.block(next_));
       continue;
     }
-    if (!replica_.in_communication_turn(patience, [&] { add_block(replica_.block(next_)); })) return false;
+    const double left = std::max(0.0, std::chrono::duration<double>(deadline - Clock::now()).count());
+    if (!replica_.in_communication_turn(left, [&] { add_block(replica_.block(next_)); })) return false;
   }
   return true;
 }
@@ -91,9 +95,9 @@ bool PositionSketch::here() {
 }
 
 void PositionSketch::wait(double seconds) {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
+  const auto deadline = Clock::now() + std::chrono::duration<double>(seconds);
   while (!here()) {
-    if (std::chrono::steady_clock::now() >= deadline)
+    if (Clock::now() >= deadline)
       throw TimeoutError(fmt::format("sketch(): a device has not finished within {:g} s", seconds));
     std::this_thread::sleep_for(kGlance);
   }

@@ -21,7 +21,7 @@ class PositionSketch {
 
   void reset();
   /// Adds blocks from the first that is missing, `most` of them, each behind the gate, which it waits for (at
-  /// most `patience` seconds a block; the trainer's side is inside already). False: the trainer did not let
+  /// most `patience` seconds in all; the trainer's side is inside already). False: the trainer did not let
   /// go of the gate.
   bool add(std::size_t most, double patience);
   bool all_added() const { return next_ == replica_.parameter_block_count(); }

@@ -151,13 +151,13 @@ class Worker::Impl : public StepContext {
   void check_caller() const {
     if (communication != nullptr && communication->is_this_thread()) {
       throw Error(
-          "step(), edit() and set_stream() are for the trainer's thread; the observer of meetings may not "
-          "call them");
+          "step(), edit(), set_stream() and finish() are for the trainer's thread; the observer of meetings may "
+          "not call them");
     }
     if (inside) {
       throw Error(
-          "step(), edit(), sketch() and set_stream() may not be called from within the function that was "
-          "handed to step() or edit(): call them one after the other");
+          "step(), edit(), sketch(), set_stream() and finish() may not be called from within the function that "
+          "was handed to step() or edit(): call them one after the other");
     }
   }
 
@@ -246,16 +246,14 @@ void Worker::report_loss(double loss) {
 
 FinishResult Worker::finish() {
   Impl& impl = *impl_;
-  if (impl.finished) throw Error("Worker::finish() was called before");
-  impl.finished = true;
+  impl.check_caller();
+  if (std::exchange(impl.finished, true)) throw Error("Worker::finish() was called before");
   if (impl.communication == nullptr) {
     FinishResult alone;
     alone.members = {impl.options.rank};
     alone.lowest = true;
     return alone;
   }
-  // Handing over goes through the gate.
-  if (!impl.replica->parts().empty()) impl.check_caller();
   HandedOver handed(*impl.replica);
   FinishResult result = impl.communication->finish().get();
   handed.take_back();

@@ -282,6 +282,18 @@ TEST(Libfabric, AnEventOfAClosedConnectionReachesNoOther) {
   }
 }
 
+TEST(Libfabric, AContextClosesWhileSomebodyConnectsToWhatItAccepts) {
+  for (int delay_ms = 0; delay_ms < 10; ++delay_ms) {
+    Endpoint a;
+    Endpoint b;
+    b.accept(1, in_ms(5000));
+    a.connect(b.address(), 1, in_ms(5000));
+    // From "on its way" to "has arrived": b looks for the first time while it closes.
+    a.poll_until([] { return false; }, static_cast<std::uint64_t>(delay_ms));
+    b.close();
+  }
+}
+
 TEST(Libfabric, AnIdleContextSleeps) {
   Pair pair;
   char room = 0;

@@ -2,10 +2,12 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <array>
 #include <chrono>
+#include <csignal>
 #include <ctime>
 #include <memory>
 #include <thread>
@@ -67,6 +69,29 @@ TEST(Channel, CarriesMessagesBothWaysInOrder) {
   }
   Channel::Received none;
   EXPECT_FALSE(a.receive(none));
+}
+
+TEST(Channel, SignalsInterruptNothing) {
+  Channel a(ChannelOptions{}), b(ChannelOptions{});
+  struct sigaction ours {}, before {};
+  ours.sa_handler = [](int) {};
+  ours.sa_flags = SA_RESTART;
+  ASSERT_EQ(sigaction(SIGALRM, &ours, &before), 0);
+  const itimerval often{.it_interval = {.tv_sec = 0, .tv_usec = 100}, .it_value = {.tv_sec = 0, .tv_usec = 100}};
+  ASSERT_EQ(setitimer(ITIMER_REAL, &often, nullptr), 0);
+  const Clock::time_point start = Clock::now();
+  int sent = 0;
+  EXPECT_NO_THROW(while (seconds_since(start) < 0.5) {
+    ASSERT_TRUE(a.send(b.address(), std::to_string(++sent)));
+    const auto request = next(b);
+    ASSERT_EQ(request.bytes, std::to_string(sent));
+    ASSERT_TRUE(b.reply(request.return_route, "yes"));
+    ASSERT_EQ(next(a).bytes, "yes");
+  });
+  EXPECT_GT(sent, 10);
+  const itimerval never{};
+  setitimer(ITIMER_REAL, &never, nullptr);
+  sigaction(SIGALRM, &before, nullptr);
 }
 
 TEST(Channel, CarriesAnyBytesAndLargeMessages) {

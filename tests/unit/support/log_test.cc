@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <string>
+#include <vector>
 
 namespace duet {
 namespace {
@@ -61,6 +62,22 @@ TEST(Log, ALineLongerThanAPipeTakesAtOnceIsCutShort) {
   const std::string text = error.read_all();
   EXPECT_THAT(text, HasSubstr("yyyy"));
   EXPECT_LE(text.size(), 4096U);
+}
+
+TEST(Log, ASinkMayLogReplaceItselfAndThrow) {
+  std::vector<std::string> heard;
+  set_log_sink([&](LogLevel, std::string_view text) {
+    heard.emplace_back(text);
+    if (text == "once") support::info("again");
+    if (text == "again") set_log_sink({});
+    throw 7;
+  });
+  support::info("once");
+  EXPECT_THAT(heard, ::testing::ElementsAre("once", "again"));
+  PipedError error;
+  support::info("as before");
+  EXPECT_THAT(error.read_all(), HasSubstr("as before"));
+  EXPECT_EQ(heard.size(), 2U);
 }
 
 }  // namespace

@@ -245,6 +245,12 @@ TEST_F(PluginHostTest, AnExceptionFromAnyCallIntoAStrangerStaysOne) {
   EXPECT_EQ(context.register_memory(&value, sizeof value), nullptr);
 }
 
+TEST_F(PluginHostTest, ThePluginsSignalHandlersDoNotStay) {
+  const auto old = std::signal(SIGTERM, SIG_IGN);
+  Context context(load_transport("tiny", {with("takes_signals")}), {});
+  EXPECT_EQ(std::signal(SIGTERM, old), SIG_IGN);
+}
+
 using PluginHostDeathTest = PluginHostTest;
 
 TEST_F(PluginHostDeathTest, ACrashingProbeIsExplainedBeforeTheProcessEnds) {

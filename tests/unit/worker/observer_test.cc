@@ -75,11 +75,12 @@ TEST(Observer, IsRefusedWhatWouldWaitForItself) {
           expect_refusal([&] { worker.step([] {}); });
           expect_refusal([&] { worker.edit([] {}); });
           expect_refusal([&] { worker.gather("text"); });
+          expect_refusal([&] { worker.finish(); });
           worker.on_meeting({});
         });
       },
-      [&] { return refused.load() >= 6; });
-  EXPECT_EQ(refused.load(), 6);
+      [&] { return refused.load() >= 8; });
+  EXPECT_EQ(refused.load(), 8);
 }
 
 TEST(Observer, ThatThrowsIsDropped) {
@@ -102,6 +103,7 @@ TEST(NestedCalls, AreAnErrorAndNoDeadlock) {
     EXPECT_THROW(worker.step([&] { worker.step([] {}); }), duet::Error);
     EXPECT_THROW(worker.step([&] { worker.edit([] {}); }), duet::Error);
     EXPECT_THROW(worker.edit([&] { worker.sketch(); }), duet::Error);
+    EXPECT_THROW(worker.step([&] { worker.finish(); }), duet::Error);
     worker.step([] {});  // the gate is free again
     worker.finish();
   });

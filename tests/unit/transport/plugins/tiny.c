@@ -1,5 +1,6 @@
 /* The smallest plugin that loads, in plain C, and every way in which one can be wrong: built once per
  * VARIANT. */
+#include <signal.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +30,7 @@
 #define TOO_OLD 20
 #define DEVICE_ONLY 21
 #define THROWS_IN_REGISTER 22
+#define TAKES_SIGNALS 23
 
 /* throws.cc: a C++ exception, which must not leave a plugin. */
 #if VARIANT == THROWS_IN_ENTRY || VARIANT == THROWS_IN_PROBE || VARIANT == THROWS_IN_REGISTER
@@ -41,6 +43,7 @@ static duet_status probe(const duet_setting* settings, uint32_t count, duet_prob
   (void)settings;
   (void)count;
   if (VARIANT == CRASHES_IN_PROBE) abort();
+  if (VARIANT == TAKES_SIGNALS) signal(SIGTERM, exit);
   if (VARIANT == THROWS_IN_PROBE) throw_an_exception();
   result->viable = VARIANT != NOT_VIABLE;
   result->capabilities = VARIANT == DEVICE_ONLY ? DUET_CAPABILITY_CUDA_MEMORY
