@@ -72,10 +72,16 @@ void Finisher::advance(double now) {
       }
       if (meetings_ != nullptr) meetings_->stop(now);
       stage_ = Stage::kMeetingEnds;
+      stage_deadline_ = now + options_.finish_timeout;
       [[fallthrough]];
     case Stage::kMeetingEnds:
-      // A meeting ends by itself, by its own deadline at the latest.
-      if (meetings_ != nullptr && meetings_->in_meeting()) return;
+      // A meeting ends by itself as long as its peer is quick, or silent. One that comes forward a block at a time
+      // is broken off.
+      if (meetings_ != nullptr && meetings_->in_meeting()) {
+        if (now < stage_deadline_) return;
+        meetings_->break_off(now, "training is over, and the peer is too slow");
+        if (meetings_->in_meeting()) return;
+      }
       for (int rank = 0; rank < options_.world_size; ++rank) {
         if (const auto result = members.of(rank).result; result != 0) earlier_.insert(result);
       }

@@ -51,6 +51,8 @@ class MeetingDriver {
   /// The trainer made steps that were not counted yet.
   bool behind() const { return shared_.steps.load() != seen_steps_; }
   bool in_meeting() const { return meeting_ != nullptr; }
+  /// Ends the meeting in progress; if the gate is busy, in the next advance() that finds it free.
+  void break_off(double now, const std::string& why);
   std::uint64_t meetings() const { return meetings_; }
   void publish(double now);  ///< copies the counts to where the trainer can read them
 
@@ -63,7 +65,6 @@ class MeetingDriver {
   void act(double now);
   void begin(double now, const pairing::Begin& begin);
   void end(double now);
-  void break_off(double now, const std::string& why);
   void forget(double now, int peer);
   void use_graph(double now, const Graph& graph);
   void observe(const MeetingEvent& event);
