@@ -19,12 +19,7 @@
 #include "control/host_address.h"
 #include "control/messages.h"
 #include "support/log.h"
-#include "support/uninterrupted.h"
-
-#if defined(__SANITIZE_THREAD__)
-extern "C" void AnnotateIgnoreReadsBegin(const char* file, int line);
-extern "C" void AnnotateIgnoreReadsEnd(const char* file, int line);
-#endif
+#include "support/zeromq.h"
 
 namespace duet::control {
 namespace {
@@ -93,32 +88,14 @@ struct Link {
       return socket.send(zmq::buffer(bytes), zmq::send_flags::dontwait | more).has_value();
     });
   }
-  bool receive(zmq::message_t& frame) {
-    return support::uninterrupted(
-        [&] { return socket.recv(frame, zmq::recv_flags::dontwait).has_value(); });
-  }
+  bool receive(zmq::message_t& frame) { return support::receive_now(socket, frame); }
   bool readable() {
     return support::uninterrupted([&] { return (socket.get(zmq::sockopt::events) & ZMQ_POLLIN) != 0; });
   }
 };
 
-/// ThreadSanitizer does not see how ZeroMQ, built without it, hands a message from its thread to ours.
-void copy_frame(const zmq::message_t& frame, std::string& to) {
-#if defined(__SANITIZE_THREAD__)
-  AnnotateIgnoreReadsBegin(__FILE__, __LINE__);
-#endif
-  to.assign(frame.data<char>(), frame.size());
-#if defined(__SANITIZE_THREAD__)
-  AnnotateIgnoreReadsEnd(__FILE__, __LINE__);
-#endif
-}
-
-/// Where ZeroMQ was built with PGM, as Debian's is, its first context sets up that library and its last one
-/// tears it down, and the two may race when several threads have workers. An idle context that stays keeps it
-/// set up.
 zmq::context_t new_context() {
-  // `used`: otherwise the compiler drops a pointer that nobody reads, and leak checkers complain.
-  [[gnu::used]] static zmq::context_t* const idle = new zmq::context_t;
+  support::keep_zeromq_set_up();
   return zmq::context_t();
 }
 
@@ -334,8 +311,8 @@ class Channel::Impl {
         }
         continue;
       }
-      copy_frame(route, message.return_route);
-      copy_frame(body, message.bytes);
+      support::copy_frame(route, message.return_route);
+      support::copy_frame(body, message.bytes);
       return true;
     }
     return false;
@@ -358,7 +335,7 @@ class Channel::Impl {
         continue;
       }
       message.return_route.clear();
-      copy_frame(body, message.bytes);
+      support::copy_frame(body, message.bytes);
       return true;
     }
     return false;
