@@ -15,18 +15,23 @@
 #include <cmath>
 #include <cstdio>
 #include <exception>
-#include <fstream>
 #include <iostream>
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <random>
+#include <set>
+#include <string>
 #include <thread>
 #include <vector>
 
 #include "evaluation.h"
 #include "meeting_log.h"
+#include "report_file.h"
 
 namespace {
+
+constexpr std::size_t kMostElements = std::size_t{1} << 32;  // 16 GiB
+constexpr std::uint64_t kMostMeetings = 1000000;             // their log: 4 GB of each worker
 
 struct Settings {
   duet::Options options;
@@ -41,8 +46,16 @@ double wall_seconds() {
   return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
-void write_report(const Settings& settings, const duet::Worker& worker, const std::vector<MeetingLog>& logs) {
+void report(const Settings& settings, const duet::Worker& worker, const std::vector<MeetingLog>& logs) {
   const GossipResult result = evaluate(logs, settings.reduction);
+  if (!result.meetings_per_worker) {
+    std::fprintf(
+        stderr,
+        "duet-gossip: not reached in %llu meetings per worker: --reduction %g (it came to %.3g). Raise "
+        "--max-meetings, or ask for less\n",
+        static_cast<unsigned long long>(settings.max_meetings), settings.reduction,
+        std::pow(result.start_distance / result.end_distance, 2));
+  }
   nlohmann::json json;
   json["algorithm"] = worker.options().algorithm;
   json["graph"] = worker.topology().name();
@@ -65,14 +78,7 @@ void write_report(const Settings& settings, const duet::Worker& worker, const st
   }
   const std::string text = json.dump(2);
   std::cout << text << std::endl;
-  if (settings.report.empty()) return;
-  const std::string temporary = settings.report + ".tmp";
-  std::ofstream file(temporary);
-  file << text << "\n";
-  file.close();
-  if (!file || std::rename(temporary.c_str(), settings.report.c_str()) != 0) {
-    throw duet::Error("cannot write the report to " + settings.report);
-  }
+  if (!settings.report.empty()) samples::write_report(settings.report, text + "\n");
 }
 
 /// Everyone's log, at the lowest rank; empty at the others, and where one is missing. On every worker.
@@ -135,26 +141,43 @@ int gossip(const Settings& settings, const duet::Options& options) {
   const auto logs = gather_logs(worker, log, settings.max_meetings + 1);
   if (!result.lowest) return result.exit_code;
   if (logs.empty()) return result.exit_code != 0 ? result.exit_code : 1;
-  write_report(settings, worker, logs);
+  report(settings, worker, logs);
   return result.exit_code;
+}
+
+duet::Options options_of_thread(const Settings& settings, int rank) {
+  duet::Options options = settings.options;
+  options.rank = options.local_rank = rank;
+  options.world_size = settings.threads;
+  options.rendezvous = "local:gossip-" + std::to_string(::getpid());
+  return options;
 }
 
 /// All workers as threads of this process.
 int gossip_in_process(const Settings& settings) {
+  options_of_thread(settings, 0).validate();  // what is wrong for one is wrong for all: once, by main()
+
+  // The rest (faults, transports) shows when a worker begins, at all of them, and is said once as well.
+  std::mutex mutex;  // guards said
+  std::set<std::string> said;
+  const auto complain = [&](const std::string& text) {
+    const std::lock_guard lock(mutex);
+    if (said.insert(text).second) std::fprintf(stderr, "duet-gossip: %s\n", text.c_str());
+  };
+
   const int count = settings.threads;
   std::vector<int> codes(static_cast<std::size_t>(count), 1);
   std::vector<std::thread> threads;
   for (int rank = 0; rank < count; ++rank) {
     threads.emplace_back([&, rank] {
+      int& code = codes[static_cast<std::size_t>(rank)];
       try {
-        duet::Options options = settings.options;
-        options.rank = rank;
-        options.local_rank = rank;
-        options.world_size = count;
-        options.rendezvous = "local:gossip-" + std::to_string(::getpid());
-        codes[static_cast<std::size_t>(rank)] = gossip(settings, options);
+        code = gossip(settings, options_of_thread(settings, rank));
+      } catch (const duet::ConfigurationError& error) {
+        complain(error.what());
+        code = 2;
       } catch (const std::exception& error) {
-        std::fprintf(stderr, "duet-gossip: rank %d: %s\n", rank, error.what());
+        complain("rank " + std::to_string(rank) + ": " + error.what());
       }
     });
   }
@@ -180,10 +203,17 @@ Settings parse(int argc, char** argv) {
   app.add_option("--reduction", settings.reduction,
                  "factor by which the squared consensus distance is to fall")
       ->capture_default_str();
-  app.add_option("--elements", settings.elements, "length of each worker's vector")->capture_default_str();
-  app.add_option("--max-meetings", settings.max_meetings, "of each worker, then it gives up")
+  // CLI11 reads -1 as the largest number there is, which these ranges refuse.
+  app.add_option("--elements", settings.elements, "length of each worker's vector")
+      ->check(CLI::Range(std::size_t{1}, kMostElements))
       ->capture_default_str();
-  app.add_option("--seed", options.seed, "of the random vectors")->capture_default_str();
+  app.add_option("--max-meetings", settings.max_meetings, "of each worker, then it gives up")
+      ->check(CLI::Range(std::uint64_t{1}, kMostMeetings))
+      ->capture_default_str();
+  app.add_option_function<std::string>(
+         "--seed", [&](const std::string& text) { options.set("seed", text, "--seed"); },
+         "of the random vectors")
+      ->default_str(options.get("seed"));
   auto* transport = app.add_option("--transport", options.transport, "inproc, libfabric[:provider]");
   app.add_option("--transport-settings", options.transport_settings,
                  "KEY=VALUE,KEY=VALUE for the transport, e.g. interface=eth1,port_range=29900-29999");
@@ -193,8 +223,8 @@ Settings parse(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    const int code = app.exit(error);
-    std::exit(code == 0 ? 0 : 2);
+    if (error.get_exit_code() == 0) std::exit(app.exit(error));
+    throw duet::ConfigurationError(std::string(error.what()) + " (duet-gossip --help lists the options)");
   }
   if (settings.threads > 0 && transport->empty()) options.transport = "inproc";
 
@@ -208,8 +238,7 @@ Settings parse(int argc, char** argv) {
                                    " holds no meetings: use a2cid2 or adpsgd");
   }
   if (!(settings.reduction > 1.0)) throw duet::ConfigurationError("--reduction must be greater than 1");
-  if (settings.elements < 1) throw duet::ConfigurationError("--elements must be at least 1");
-  if (settings.max_meetings < 1) throw duet::ConfigurationError("--max-meetings must be at least 1");
+  if (!settings.report.empty()) samples::require_writable(settings.report);
   return settings;
 }
 

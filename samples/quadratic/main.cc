@@ -7,18 +7,21 @@
 
 #include <duet/duet.h>
 
+#include <charconv>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
-#include <cstdlib>
 #include <exception>
 #include <random>
+#include <string_view>
+#include <system_error>
 #include <thread>
 #include <vector>
 
 namespace {
 
 constexpr int kSize = 1000;
+constexpr int kMostSteps = 1000000000;
 
 std::vector<float> make_target() {
   std::mt19937 random(1);
@@ -39,9 +42,16 @@ double distance(const std::vector<float>& a, const std::vector<float>& b) {
 }  // namespace
 
 int main(int argc, char** argv) try {
-  const int steps = argc > 1 ? std::atoi(argv[1]) : 2000;
-  if (steps < 1) {
-    std::fprintf(stderr, "duet-quadratic: steps must be a whole number from 1, not '%s'\n", argv[1]);
+  const std::string_view text = argc > 1 ? argv[1] : "2000";
+  if (text == "-h" || text == "--help") {
+    std::puts("usage: duet-quadratic [steps]");
+    return 0;
+  }
+  int steps = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), steps);
+  if (error != std::errc() || end != text.data() + text.size() || steps < 1 || steps > kMostSteps) {
+    std::fprintf(stderr, "duet-quadratic: steps must be a whole number from 1 to %d, not '%s'\n", kMostSteps,
+                 argv[1]);
     return 2;
   }
 

@@ -6,20 +6,32 @@
 
 #include <duet/duet.h>
 
+#include <charconv>
 #include <chrono>
 #include <cstdio>
-#include <cstdlib>
 #include <exception>
 #include <memory>
+#include <string>
+#include <string_view>
+#include <system_error>
 #include <thread>
 #include <vector>
 
 #include "rack_policy.h"
 
+constexpr int kMostSteps = 1000000000;
+
 int main(int argc, char** argv) try {
-  const int steps = argc > 1 ? std::atoi(argv[1]) : 2000;
-  if (steps < 1) {
-    std::fprintf(stderr, "duet-racks: steps must be a whole number from 1, not '%s'\n", argv[1]);
+  const std::string_view text = argc > 1 ? argv[1] : "2000";
+  if (text == "-h" || text == "--help") {
+    std::puts("usage: duet-racks [steps]");
+    return 0;
+  }
+  int steps = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), steps);
+  if (error != std::errc() || end != text.data() + text.size() || steps < 1 || steps > kMostSteps) {
+    std::fprintf(stderr, "duet-racks: steps must be a whole number from 1 to %d, not '%s'\n", kMostSteps,
+                 argv[1]);
     return 2;
   }
 

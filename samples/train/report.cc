@@ -1,17 +1,9 @@
 #include "report.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <fstream>
 #include <limits>
 #include <nlohmann/json.hpp>
-#include <system_error>
 #include <utility>
-
-#include "duet/error.h"
 
 namespace samples {
 namespace {
@@ -140,37 +132,6 @@ std::string to_json(const RunReport& report) {
       {"workers", std::move(workers)},
       {"trace", std::move(trace)}};
   return json.dump(1) + "\n";
-}
-
-void write_atomically(const std::filesystem::path& file, const std::string& text) {
-  auto temporary = file;
-  temporary += ".part-" + std::to_string(getpid());
-  {
-    std::ofstream out(temporary, std::ios::binary);
-    out << text;
-    out.close();
-    if (!out) {
-      const std::string why = std::strerror(errno);
-      std::error_code ignored;
-      std::filesystem::remove(temporary, ignored);
-      throw duet::Error("cannot write the report " + temporary.string() + ": " + why);
-    }
-  }
-  std::error_code error;
-  std::filesystem::rename(temporary, file, error);
-  if (error) throw duet::Error("cannot rename the report to " + file.string() + ": " + error.message());
-}
-
-void require_writable(const std::filesystem::path& file) {
-  auto folder = file.parent_path();
-  if (folder.empty()) folder = ".";
-  if (!std::filesystem::is_directory(folder)) {
-    throw duet::ConfigurationError("--report " + file.string() + ": there is no folder " + folder.string());
-  }
-  if (std::filesystem::is_directory(file) || access(folder.c_str(), W_OK) != 0) {
-    throw duet::ConfigurationError("--report " + file.string() +
-                                   " cannot be written: name a file in a folder that is yours");
-  }
 }
 
 }  // namespace samples

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <map>
 #include <string>
 #include <vector>
@@ -51,10 +50,5 @@ struct RunReport {
 
 /// The report as JSON, schema 1: docs/embedding.md lists the keys. What is not known is null.
 std::string to_json(const RunReport& report);
-
-/// Writes a file beside it and renames it: whoever waits for the file never sees half of it. Throws Error.
-void write_atomically(const std::filesystem::path& file, const std::string& text);
-/// Throws ConfigurationError when a report could not be written there: better now than after the training.
-void require_writable(const std::filesystem::path& file);
 
 }  // namespace samples

@@ -5,7 +5,7 @@
 #include <iostream>
 
 #include "duet/error.h"
-#include "report.h"
+#include "report_file.h"
 
 namespace samples {
 namespace {

@@ -25,6 +25,7 @@
 #include "monitor.h"
 #include "progress.h"
 #include "report.h"
+#include "report_file.h"
 
 namespace samples {
 namespace {
@@ -167,7 +168,7 @@ int train(const Settings& settings, const duet::Options& who, const DataSplit& d
   for (const auto& [rank, text] : parts)
     report.workers.push_back(worker_report_from(text));
   report.trace = monitor.trace();
-  if (!settings.report.empty()) write_atomically(settings.report, to_json(report));
+  if (!settings.report.empty()) write_report(settings.report, to_json(report));
   std::printf("averaged model of %zu: test accuracy %.2f %%, after %.1f s\n", report.result.members.size(),
               100.0 * report.test_accuracy, report.wall_seconds);
   std::fflush(stdout);

@@ -115,6 +115,41 @@ class BadInput(unittest.TestCase):
         self.refused(self.alone("duet-gossip", "--workers", 1), "one worker has nobody to meet")
         self.refused(self.alone("duet-info", "topology", "--graph", "ring", "--workers", 1), "--workers 1", "at least 2")
 
+    def test_workers_that_are_threads_say_it_once(self):
+        for arguments, words in (
+            (("--graph", "triangle"), ("triangle", "is not one of ring")),
+            (("--pairing", "blind"), ("pairing = blind", "holdoff")),
+            (("--clock", "sundial"), ("clock = sundial", "adaptive")),
+            (("--faults", "delay=x"), ("faults", "delay=x")),
+        ):
+            done = self.alone("duet-gossip", "--workers", 4, "--elements", 1000, *arguments)
+            self.refused(done, *words)
+            self.assertEqual(done.returncode, 2, arguments)
+
+    def test_counts_that_cannot_be(self):
+        for option in ("--elements", "--max-meetings"):
+            for value in (0, -1, "12abc"):
+                done = self.alone("duet-gossip", "--workers", 4, option, value)
+                self.refused(done, option, str(value), "--help")
+                self.assertEqual(done.returncode, 2)
+        self.refused(self.alone("duet-gossip", "--workers", 4, "--seed", -1), "seed", "-1", "whole number")
+
+    def test_steps_that_cannot_be(self):
+        for program in ("duet-quadratic", "duet-racks"):
+            for steps in ("12abc", "0", "-1", "", " 5", "99999999999999"):
+                done = self.alone(program, steps)
+                self.refused(done, "whole number from 1 to", f"'{steps}'")
+                self.assertEqual(done.returncode, 2)
+            done = self.alone(program, "--help")
+            self.assertEqual((done.returncode, done.stdout), (0, f"usage: {program} [steps]\n"))
+
+    def test_report_is_refused_before_the_run(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for path, reason in ((folder, "Is a directory"), (f"{folder}/missing/report", "No such file or directory")):
+                done = self.alone("duet-gossip", "--workers", 4, "--report", path)
+                self.refused(done, path, reason, "name a file")
+                self.assertEqual((done.returncode, done.stdout), (2, ""))
+
     def test_garbage_in_the_environment(self):
         self.refused(self.alone("duet-quadratic", DUET_RATE="fast"), "DUET_RATE=fast", "positive number")
 

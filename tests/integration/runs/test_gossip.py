@@ -4,6 +4,7 @@
 Memoryless theory needs 158 (baseline) and 61 (A2CiD2) meetings per worker for a reduction by 10^6.
 """
 
+import json
 import statistics
 import unittest
 
@@ -75,6 +76,16 @@ class Gossip(unittest.TestCase):
         done = harness.run(harness.BIN / "duet-gossip", "--workers", 8, "--graph", "ring", "--elements", 5000)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn('"meetings_per_worker"', done.stdout)
+
+    def test_giving_up_is_said(self):
+        done = harness.run(
+            harness.BIN / "duet-gossip", "--workers", 8, "--elements", 1000, "--max-meetings", 2, "--report", "/dev/stderr"
+        )
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(done.stderr.count("not reached in 2 meetings per worker"), 1, done.stderr)
+        self.assertIn("Raise --max-meetings", done.stderr)
+        self.assertIsNone(json.loads(done.stdout)["meetings_per_worker"])
+        self.assertIn(done.stdout.strip(), done.stderr)  # the report is written to the pipe
 
     def test_long_logs_are_handed_in_in_parts(self):
         # Never reached with so few digits in a float: all 5,000 meetings of 4 KiB are handed in, 20 MiB a worker.

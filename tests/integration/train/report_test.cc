@@ -1,24 +1,17 @@
 #include "report.h"
 
 #include <gmock/gmock.h>
-#include <unistd.h>
 
 #include <cmath>
-#include <filesystem>
-#include <fstream>
 #include <limits>
 #include <nlohmann/json.hpp>
-#include <sstream>
 #include <string>
-
-#include "duet/error.h"
+#include <vector>
 
 namespace {
 
-namespace fs = std::filesystem;
 using nlohmann::json;
 using ::testing::ElementsAre;
-using ::testing::HasSubstr;
 
 samples::WorkerReport worker(int rank, int peer, std::uint64_t meetings) {
   samples::WorkerReport report;
@@ -99,25 +92,6 @@ TEST(Report, OfAWorkerSurvivesItsTrip) {
   EXPECT_TRUE(std::isnan(after.test_accuracy));
   EXPECT_ANY_THROW(samples::worker_report_from("{\"rank\": 3}"));
   EXPECT_ANY_THROW(samples::worker_report_from("garbage"));
-}
-
-TEST(Report, IsWrittenAsAWhole) {
-  const auto folder = fs::temp_directory_path() / ("duet-report-test-" + std::to_string(getpid()));
-  fs::create_directories(folder);
-  const auto file = folder / "report.json";
-  EXPECT_NO_THROW(samples::require_writable(file));
-  samples::write_atomically(file, "old");
-  samples::write_atomically(file, "new");
-  std::stringstream content;
-  content << std::ifstream(file).rdbuf();
-  EXPECT_EQ(content.str(), "new");
-  EXPECT_EQ(std::distance(fs::directory_iterator(folder), fs::directory_iterator()),
-            1);  // nothing is left beside it
-
-  EXPECT_THROW(samples::require_writable(folder), duet::ConfigurationError);
-  EXPECT_THROW(samples::require_writable(folder / "missing" / "report.json"), duet::ConfigurationError);
-  EXPECT_THROW(samples::write_atomically(folder / "missing" / "report.json", "x"), duet::Error);
-  fs::remove_all(folder);
 }
 
 }  // namespace
