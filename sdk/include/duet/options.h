@@ -24,15 +24,15 @@ struct DUET_API Options {
   std::string run_id;  ///< empty: the seed chooses one
 
   // ---- how we find each other ----
-  /// "seed://host:port" (rank 0 listens there), "file:DIRECTORY" (one machine or a shared file system), or
-  /// "local:NAME" (workers that are threads of one process).
+  /// "seed://host:port" (rank 0 listens there), "file:DIRECTORY" (it exists; one machine or a shared file
+  /// system), or "local:NAME" (workers that are threads of one process).
   std::string rendezvous = "seed://127.0.0.1:29650";
   /// Address that control and data sockets listen on. Anything but loopback needs `secret` or `insecure`.
   std::string bind = "127.0.0.1";
   std::string secret;          ///< shared by the run; encrypts and authenticates control messages (CURVE)
   bool insecure = false;       ///< allow non-loopback without a secret
-  double seed_timeout = 60.0;  ///< until the seed (or directory) answers at all
-  double join_timeout = 60.0;  ///< from then until all world_size workers are there
+  double seed_timeout = 60.0;  ///< until the seed answers at all; there is none with file: and local:
+  double join_timeout = 60.0;  ///< from then, or the start, until all world_size workers are there
 
   // ---- the algorithm ----
   std::string algorithm = "a2cid2";                       ///< a2cid2, adpsgd, allreduce

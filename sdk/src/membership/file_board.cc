@@ -30,7 +30,14 @@ constexpr const char* kHeard = "heard-";
 FileBoard::FileBoard(std::filesystem::path directory, const Entry& mine)
     : directory_(std::move(directory)), mine_(mine) {
   std::error_code error;
-  std::filesystem::create_directories(directory_, error);
+  // Whoever mistypes it must not wait there alone, in a directory that Duet has made.
+  if (const auto named = directory_.parent_path(); !std::filesystem::is_directory(named, error)) {
+    throw ConfigurationError(
+        fmt::format("{} cannot use the rendezvous directory {}: {}; create it, or name one that all workers "
+                    "share (DUET_RENDEZVOUS=file:DIRECTORY)",
+                    describe(mine_), named.string(), error ? error.message() : "Not a directory"));
+  }
+  std::filesystem::create_directory(directory_, error);
   if (error) {
     throw ConfigurationError(
         fmt::format("{} cannot create the rendezvous directory {}: {}; name one that all workers "

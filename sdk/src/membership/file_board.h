@@ -16,7 +16,8 @@ namespace duet::membership {
 /// Not thread-safe.
 class FileBoard {
  public:
-  /// Creates the directory. Throws ConfigurationError where that, or writing, is not possible.
+  /// Creates the directory, but not the one that it is to be in. Throws ConfigurationError where that one is
+  /// not there, or cannot be written to.
   FileBoard(std::filesystem::path directory, const Entry& mine);
 
   /// Writes this worker's entry, or makes it fresh again.

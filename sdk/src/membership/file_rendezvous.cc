@@ -10,6 +10,7 @@
 #include "membership/file_board.h"
 #include "membership/seed_desk.h"
 #include "membership/text.h"
+#include "membership/wait_notice.h"
 
 namespace duet::membership {
 namespace {
@@ -45,17 +46,23 @@ void throw_refusal(FileBoard& board) {
   throw MembershipError(refused->reason);
 }
 
-/// For the message after a time-out.
-std::string explain_missing(FileBoard& board, const Entry& mine) {
+std::vector<int> missing_ranks(FileBoard& board, const Entry& mine) {
   const std::map<int, Entry> found = board.fresh_entries();
   std::vector<int> missing;
-  std::string leftovers;
   for (int rank = 0; rank < mine.world_size; ++rank) {
-    if (found.count(rank) > 0) continue;
-    missing.push_back(rank);
+    if (found.count(rank) == 0) missing.push_back(rank);
+  }
+  return missing;
+}
+
+/// For the message after a time-out.
+std::string explain_missing(FileBoard& board, const Entry& mine) {
+  const std::vector<int> missing = missing_ranks(board, mine);
+  if (missing.empty()) return "all of them are there, but rank 0 has written no roster";
+  std::string leftovers;
+  for (const int rank : missing) {
     if (const std::string leftover = board.leftover(rank); !leftover.empty()) leftovers += "; " + leftover;
   }
-  if (missing.empty()) return "all of them are there, but rank 0 has written no roster";
   return rank_list(missing) + " did not" + leftovers;
 }
 
@@ -93,7 +100,8 @@ std::string directory_name(const std::string& run_id) {
 
 Roster FileRendezvous::join(const Entry& mine, const JoinOptions& options) {
   require_compatible(mine, mine);
-  FileBoard board(directory_ / directory_name(options.run_id), mine);
+  const std::filesystem::path place = directory_ / directory_name(options.run_id);
+  FileBoard board(place, mine);
   // Left behind, the entry would look like that of a worker that still waits.
   struct Withdraw {
     FileBoard& board;
@@ -104,6 +112,7 @@ Roster FileRendezvous::join(const Entry& mine, const JoinOptions& options) {
       Clock::now() +
       std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(options.complete_timeout));
   Clock::time_point refresh = Clock::now() + kRefresh;
+  WaitNotice notice(mine);
   for (;;) {
     if (const std::optional<Entry> usurper = board.usurper()) {
       try {
@@ -124,16 +133,23 @@ Roster FileRendezvous::join(const Entry& mine, const JoinOptions& options) {
 
     const Clock::time_point now = Clock::now();
     if (now >= deadline) {
-      const std::string reason =
-          fmt::format("not all {} workers joined in {} within {:g} s: {}{}", mine.world_size,
-                      (directory_ / directory_name(options.run_id)).string(), options.complete_timeout,
-                      explain_missing(board, mine), explain_roster(board, mine));
+      const std::string reason = fmt::format(
+          "not all {} workers joined in {} within {:g} s (DUET_JOIN_TIMEOUT): {}{}; check that "
+          "all were started, with the same run id (DUET_RUN_ID) and the same directory "
+          "(DUET_RENDEZVOUS), on a file system that all share",
+          mine.world_size, place.string(), options.complete_timeout, explain_missing(board, mine),
+          explain_roster(board, mine));
       // Another worker may have given up just now and taken its entry away: then its reason is the better
       // one.
       throw_refusal(board);
       board.publish_refusal(reason, {}, true);  // without this worker nobody else gets on either
       throw TimeoutError(reason);
     }
+    notice.tell_once(options.complete_timeout, "DUET_JOIN_TIMEOUT", [&] {
+      const std::vector<int> missing = missing_ranks(board, mine);
+      return missing.empty() ? fmt::format("rank 0's roster in {}", place.string())
+                             : fmt::format("{} to join in {}", rank_list(missing), place.string());
+    });
     if (now >= refresh) {
       board.publish();
       refresh = now + kRefresh;

@@ -7,10 +7,10 @@
 
 namespace duet::membership {
 
-/// file:DIRECTORY. Everyone puts its entry into DIRECTORY/RUN and keeps it fresh; rank 0 looks at all of them
-/// and writes the roster, or why there will be none. Files appear by renaming, so nobody reads half of one.
-/// What runs before left behind is not fresh, or does not name this worker, and is told apart by that. Not
-/// thread-safe.
+/// file:DIRECTORY, which must be there. Everyone puts its entry into DIRECTORY/RUN and keeps it fresh; rank 0
+/// looks at all of them and writes the roster, or why there will be none. Files appear by renaming, so nobody
+/// reads half of one. What runs before left behind is not fresh, or does not name this worker, and is told
+/// apart by that. Not thread-safe.
 class FileRendezvous : public Rendezvous {
  public:
   explicit FileRendezvous(std::string directory) : directory_(std::move(directory)) {}

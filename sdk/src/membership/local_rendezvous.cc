@@ -2,6 +2,7 @@
 
 #include <spdlog/fmt/fmt.h>
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <map>
@@ -11,6 +12,7 @@
 
 #include "duet/error.h"
 #include "membership/text.h"
+#include "membership/wait_notice.h"
 
 namespace duet::membership {
 namespace {
@@ -100,14 +102,23 @@ Roster LocalRendezvous::join(const Entry& mine, const JoinOptions& options) {
     shared.changed.notify_all();
   }
 
-  const auto timeout = std::chrono::duration<double>(options.complete_timeout);
-  const bool decided = shared.changed.wait_for(
-      lock, timeout, [&] { return gathering->complete || !gathering->refusal.empty(); });
-  if (!decided) {
-    refuse(
-        fmt::format("not all {} workers joined at local:{} within {:g} s: {} did not", mine.world_size, name_,
-                    options.complete_timeout, rank_list(missing_ranks(*gathering, mine.world_size))),
-        true);
+  WaitNotice notice(mine);
+  const Clock::time_point deadline =
+      Clock::now() +
+      std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(options.complete_timeout));
+  const auto decided = [&] { return gathering->complete || !gathering->refusal.empty(); };
+  const auto missing = [&] { return rank_list(missing_ranks(*gathering, mine.world_size)); };
+  if (!shared.changed.wait_until(lock, std::min(deadline, notice.due()), decided)) {
+    const std::string awaited = fmt::format("{} to join at local:{}", missing(), name_);
+    lock.unlock();  // whoever is told may take their time
+    notice.tell_once(options.complete_timeout, "DUET_JOIN_TIMEOUT", [&] { return awaited; });
+    lock.lock();
+  }
+  if (!shared.changed.wait_until(lock, deadline, decided)) {
+    refuse(fmt::format("not all {} workers joined at local:{} within {:g} s (DUET_JOIN_TIMEOUT): {} did not; "
+                       "local: joins threads of one process only, processes need seed:// or file:",
+                       mine.world_size, name_, options.complete_timeout, missing()),
+           true);
   }
   if (!gathering->complete) gathering->tell(mine.rank);
 

@@ -33,8 +33,9 @@ class Rendezvous {
 ///                   bound; rank 0's to the seed's port. When any two cannot train together, nobody joins and
 ///                   everyone that asks is told why.
 /// file:DIRECTORY    On one machine or a shared file system, in a sub-directory per run id ("default" without
-/// one). local:NAME        Among the threads of this process. The channel must outlive the rendezvous. Throws
-/// ConfigurationError for anything else.
+///                   one). DIRECTORY itself must be there.
+/// local:NAME        Among the threads of this process.
+/// The channel must outlive the rendezvous. Throws ConfigurationError for anything else.
 std::unique_ptr<Rendezvous> make_rendezvous(const std::string& description, control::Channel& channel);
 
 /// The port that a worker's channel must bind: the seed's for rank 0 with seed://, otherwise 0 (any).

@@ -63,9 +63,14 @@ bool has(const Entry& entry, std::string_view transport) {
                      [&](const TransportAddress& address) { return address.name == transport; });
 }
 
+constexpr std::string_view kInproc = "inproc";
+
+/// Alone among transports the in-process one is no use to workers that both have it, but are two processes.
 bool shares_transport(const Entry& first, const Entry& second) {
-  return std::any_of(first.transports.begin(), first.transports.end(),
-                     [&](const TransportAddress& address) { return has(second, address.name); });
+  const bool one_process = first.host == second.host && first.pid == second.pid;
+  return std::any_of(first.transports.begin(), first.transports.end(), [&](const TransportAddress& address) {
+    return has(second, address.name) && (one_process || address.name != kInproc);
+  });
 }
 
 std::string transport_names(const Entry& entry) {
@@ -158,6 +163,11 @@ void require_compatible(const Entry& first, const Entry& second) {
                        quoted(difference.first), quoted(difference.second)));
   }
   if (!shares_transport(first, second)) {
+    if (has(first, kInproc) && has(second, kInproc)) {
+      refuse(
+          "the transport \"inproc\" reaches only workers in the same process, and these are two processes; "
+          "use libfabric, on all workers (DUET_TRANSPORT=libfabric)");
+    }
     refuse(fmt::format("the one has the transport {}, the other {}; choose the same one everywhere",
                        transport_names(first), transport_names(second)));
   }

@@ -9,6 +9,7 @@
 #include "control/host_address.h"
 #include "duet/error.h"
 #include "membership/text.h"
+#include "membership/wait_notice.h"
 #include "support/log.h"
 
 namespace duet::membership {
@@ -31,6 +32,10 @@ control::Header header_of(const Entry& mine, const std::string& run_id, const In
           .rank = mine.rank,
           .from = mine.incarnation,
           .to = to};
+}
+
+std::string awaited_at(const SeedAddress& seed, const std::vector<int>& missing) {
+  return fmt::format("{} to join at {}:{}", rank_list(missing), seed.host, seed.port);
 }
 
 std::string host_of(const std::string& address) {
@@ -72,6 +77,7 @@ void SeedRendezvous::require_reachable(const Entry& mine) const {
 
 Roster SeedRendezvous::serve(const Entry& mine, const JoinOptions& options) {
   SeedDesk desk(mine, options.run_id);
+  WaitNotice notice(mine);
   const double deadline = seconds_now() + options.complete_timeout;
   while (!desk.complete()) {
     serve_messages(desk, mine);
@@ -83,14 +89,17 @@ Roster SeedRendezvous::serve(const Entry& mine, const JoinOptions& options) {
     const double now = seconds_now();
     if (!desk.complete() && now >= deadline) {
       const std::string reason = fmt::format(
-          "{} of {} workers did not join at {}:{} within {:g} s: {}; look whether they run, and at their "
-          "messages",
+          "{} of {} workers did not join at {}:{} within {:g} s (DUET_JOIN_TIMEOUT): {}; look whether they "
+          "run, and at their messages",
           desk.missing().size(), mine.world_size, seed_.host, seed_.port, options.complete_timeout,
           rank_list(desk.missing()));
       answer(desk.time_out(reason), mine, desk.roster().run_id);
       throw TimeoutError(reason);
     }
-    if (!desk.complete()) channel_.wait(std::min(kSlice, deadline - now));
+    if (desk.complete()) break;
+    notice.tell_once(options.complete_timeout, "DUET_JOIN_TIMEOUT",
+                     [&] { return awaited_at(seed_, desk.missing()); });
+    channel_.wait(std::min(kSlice, deadline - now));
   }
   return desk.roster();
 }
@@ -139,6 +148,7 @@ Roster SeedRendezvous::ask(const Entry& mine, const JoinOptions& options) {
   double deadline = start + options.answer_timeout;
   std::optional<double> last_answer;
   std::vector<int> missing;
+  WaitNotice notice(mine);
 
   for (;;) {
     double now = seconds_now();
@@ -147,6 +157,13 @@ Roster SeedRendezvous::ask(const Entry& mine, const JoinOptions& options) {
       channel_.send(seed, question);
       next_question = now + repeat;
       repeat = last_answer.has_value() ? SeedDesk::kRepeat : std::min(repeat * kRepeatGrowth, kLongestRepeat);
+    }
+    if (last_answer.has_value()) {
+      notice.tell_once(options.complete_timeout, "DUET_JOIN_TIMEOUT",
+                       [&] { return awaited_at(seed_, missing); });
+    } else {
+      notice.tell_once(options.answer_timeout, "DUET_SEED_TIMEOUT",
+                       [&] { return fmt::format("rank 0 to answer at {}:{}", seed_.host, seed_.port); });
     }
     channel_.wait(std::max(0.0, std::min(next_question, deadline) - now));
 
@@ -177,6 +194,7 @@ Roster SeedRendezvous::ask(const Entry& mine, const JoinOptions& options) {
           deadline = now + options.complete_timeout;
           repeat = SeedDesk::kRepeat;
           next_question = now + repeat;
+          notice = WaitNotice(mine);  // from here on for something else
         }
         last_answer = now;
         missing = pending->missing;
@@ -190,16 +208,17 @@ Roster SeedRendezvous::ask(const Entry& mine, const JoinOptions& options) {
     channel_.forget(seed);
     const bool known = !control::resolve_host(seed_.host).empty();
     throw TimeoutError(fmt::format(
-        "{} got no answer: no Duet worker answers at {}:{} within {:g} s{}; check that rank 0 runs, that "
-        "it listens where others can reach it (its bind address, firewalls), and that all workers have "
-        "the same secret",
+        "{} got no answer: no Duet worker answers at {}:{} within {:g} s (DUET_SEED_TIMEOUT){}; check that "
+        "rank 0 runs, that it listens where others can reach it (its bind address, firewalls), and that all "
+        "workers have the same secret",
         describe(mine), seed_.host, seed_.port, options.answer_timeout,
         known ? "" : " (that host name is not known here)"));
   }
   const double silence = seconds_now() - *last_answer;
   throw TimeoutError(fmt::format(
-      "{} waited {:g} s at {}:{} for the run to be complete: {} did not join{}", describe(mine),
-      options.complete_timeout, seed_.host, seed_.port, rank_list(missing),
+      "{} waited {:g} s (DUET_JOIN_TIMEOUT) at {}:{} for the run to be complete: {} did not join{}; look "
+      "whether they run, and at their messages",
+      describe(mine), options.complete_timeout, seed_.host, seed_.port, rank_list(missing),
       silence > 2 * SeedDesk::kRepeat ? fmt::format(", and rank 0 has been silent for {:.0f} s", silence)
                                       : ""));
 }

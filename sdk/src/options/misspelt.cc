@@ -28,21 +28,21 @@ std::size_t distance(std::string_view a, std::string_view b) {
 
 }  // namespace
 
-std::vector<std::pair<std::string, std::string>> find_misspelt(const Variables& variables) {
-  std::vector<std::string> known = {"DUET_LOG", "DUET_PLUGIN_PATH"};
+std::vector<std::pair<std::string, std::string>> find_unknown(const Variables& variables) {
+  std::vector<std::string> known = {"DUET_CUDA_LIBRARY", "DUET_LOG", "DUET_PLUGIN_PATH"};
   for (const Row& row : rows()) {
     if (row.has_variable) known.push_back(row.variable());
   }
-  std::vector<std::pair<std::string, std::string>> misspelt;
+  std::vector<std::pair<std::string, std::string>> unknown;
   for (const auto& variable : variables) {
     const std::string& name = variable.first;
     if (!name.starts_with("DUET_") || std::find(known.begin(), known.end(), name) != known.end()) continue;
     const auto nearest = std::min_element(
         known.begin(), known.end(),
         [&](const auto& left, const auto& right) { return distance(name, left) < distance(name, right); });
-    if (distance(name, *nearest) <= kAlike) misspelt.emplace_back(name, *nearest);
+    unknown.emplace_back(name, distance(name, *nearest) <= kAlike ? *nearest : std::string());
   }
-  return misspelt;
+  return unknown;
 }
 
 }  // namespace duet::options

@@ -8,8 +8,8 @@
 
 namespace duet::options {
 
-/// Variables that look like one of ours but are not, each with the one that was probably meant. A misspelt
-/// variable is simply not set, and nobody would notice.
-std::vector<std::pair<std::string, std::string>> find_misspelt(const Variables& variables);
+/// Variables that begin like ours and are none, each with the one that was probably meant, or nothing where
+/// no name is close. A misspelt variable is simply not set, and nobody would notice.
+std::vector<std::pair<std::string, std::string>> find_unknown(const Variables& variables);
 
 }  // namespace duet::options

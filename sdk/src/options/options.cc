@@ -129,8 +129,12 @@ Options Options::from_environment() {
     if (equals == std::string_view::npos) continue;
     variables.try_emplace(std::string(text.substr(0, equals)), text.substr(equals + 1));
   }
-  for (const auto& [name, meant] : options::find_misspelt(variables)) {
-    support::warning("{} is no setting and is ignored; did you mean {}?", name, meant);
+  for (const auto& [name, meant] : options::find_unknown(variables)) {
+    if (!meant.empty()) {
+      support::warning("{} is no setting and is ignored; did you mean {}?", name, meant);
+    } else {  // a program may have variables of its own
+      support::debug("{} is no setting and is ignored", name);
+    }
   }
   return from_variables(variables);
 }

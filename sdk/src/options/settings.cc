@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cctype>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -14,6 +13,7 @@
 #include "duet/error.h"
 #include "options/address.h"
 #include "support/key_values.h"
+#include "topology/checks.h"
 #include "topology/numbers.h"
 
 namespace duet::options {
@@ -33,12 +33,20 @@ Row whole(const char* name, Number Options::*field, Number least, const char* he
           [field, least](const Options& options) { return options.*field >= least; }};
 }
 
-enum class Range { kPositive, kNotNegative };
+struct Range {
+  double least, most;
+  const char* text;
+};
+/// Longer times overflow where they become nanoseconds, and multiples of these.
+constexpr double kLongest = 1e8;
+constexpr Range kPositive{std::numeric_limits<double>::min(), kLongest, "a positive number, at most 1e8"};
+constexpr Range kNotNegative{0.0, kLongest, "a number from 0 to 1e8"};
+constexpr Range kRates{topology::kLeastRate, topology::kMostRate, "a positive number from 1e-6 to 1e6"};
 
 Row real(const char* name, double Options::*field, Range range, const char* help) {
   return {name,
           help,
-          range == Range::kPositive ? "a positive number" : "a number, 0 or more",
+          range.text,
           [field](Options& options, const std::string& text) {
             const auto value = topology::parse_number<double>(text);
             if (value) options.*field = *value;
@@ -47,7 +55,7 @@ Row real(const char* name, double Options::*field, Range range, const char* help
           [field](const Options& options) { return fmt::format("{}", options.*field); },
           [field, range](const Options& options) {
             const double value = options.*field;
-            return std::isfinite(value) && (range == Range::kPositive ? value > 0.0 : value >= 0.0);
+            return value >= range.least && value <= range.most;
           }};
 }
 
@@ -184,16 +192,16 @@ std::vector<Row> make_rows() {
            "shared by the run; encrypts and authenticates control messages", anything))
       .secret = true;
   add(flag("insecure", &Options::insecure, "listen on other addresses than loopback without a secret"));
-  add(real("seed_timeout", &Options::seed_timeout, Range::kPositive,
-           "seconds until the seed answers at all"));
-  add(real("join_timeout", &Options::join_timeout, Range::kPositive,
-           "seconds from then until all workers are there"));
+  add(real("seed_timeout", &Options::seed_timeout, kPositive,
+           "seconds until the seed answers at all (seed:// only)"));
+  add(real("join_timeout", &Options::join_timeout, kPositive,
+           "seconds from then, or the start, until all workers are there"));
 
   add(text("algorithm", &Options::algorithm, "one of a2cid2, adpsgd, allreduce", "how workers average",
            known_algorithm));
   add(text("graph", &Options::graph, fmt::format("one of {}", fmt::join(Topology::known(), ", ")),
            "who meets whom", known_graph));
-  add(real("rate", &Options::rate, Range::kPositive, "meetings per gradient step and worker"));
+  add(real("rate", &Options::rate, kRates, "meetings per gradient step and worker"));
   add(choice("clock", &Options::clock, {"adaptive", "wall", "meetings"}, "what momentum counts as time"));
   add(choice("pairing", &Options::pairing, {"holdoff", "fifo", "target"}, "how partners are chosen"));
   add(flag("deterministic_budget", &Options::deterministic_budget,
@@ -235,22 +243,20 @@ std::vector<Row> make_rows() {
        read_bytes, [](const Options& options) { return std::to_string(options.block_bytes); },
        [](const Options& options) { return options.block_bytes >= 4 && options.block_bytes % 4 == 0; }});
   add(whole("blocks_in_flight", &Options::blocks_in_flight, 1, "blocks on their way at a time"));
-  add(real("meeting_timeout", &Options::meeting_timeout, Range::kPositive,
+  add(real("meeting_timeout", &Options::meeting_timeout, kPositive,
            "seconds without progress until a meeting is broken off"));
-  add(real("connect_timeout", &Options::connect_timeout, Range::kPositive, "seconds to connect to a peer"));
+  add(real("connect_timeout", &Options::connect_timeout, kPositive, "seconds to connect to a peer"));
 
   add(whole<std::uint64_t>("sample_goal", &Options::sample_goal, 0,
                            "the run is done at this many samples; 0: the program decides"));
-  add(real("finish_timeout", &Options::finish_timeout, Range::kPositive,
+  add(real("finish_timeout", &Options::finish_timeout, kPositive,
            "seconds that finish() waits for others to finish training"));
-  add(real("average_timeout", &Options::average_timeout, Range::kPositive,
+  add(real("average_timeout", &Options::average_timeout, kPositive,
            "seconds without progress until an average is tried again"));
 
-  add(real("heartbeat_interval", &Options::heartbeat_interval, Range::kPositive,
-           "seconds between signs of life"));
-  add(real("gone_after", &Options::gone_after, Range::kPositive,
-           "seconds of silence until a worker is gone"));
-  add(real("telemetry_interval", &Options::telemetry_interval, Range::kNotNegative,
+  add(real("heartbeat_interval", &Options::heartbeat_interval, kPositive, "seconds between signs of life"));
+  add(real("gone_after", &Options::gone_after, kPositive, "seconds of silence until a worker is gone"));
+  add(real("telemetry_interval", &Options::telemetry_interval, kNotNegative,
            "seconds between estimates of the consensus distance; 0: off"));
   return table;
 }

@@ -18,9 +18,10 @@ void require_workers(const std::string& name, int workers) {
 }
 
 void require_rate(const std::string& name, double rate) {
-  if (!(rate > 0.0) || !std::isfinite(rate)) {
+  if (!(rate >= kLeastRate && rate <= kMostRate)) {
     throw ConfigurationError(fmt::format(
-        "graph {}: rate = {}; it must be a positive number of meetings per gradient step", name, rate));
+        "graph {}: rate = {}; it must be a positive number of meetings per gradient step, from 1e-6 to 1e6",
+        name, rate));
   }
 }
 

@@ -10,7 +10,9 @@ namespace duet::topology {
 
 /// Throws ConfigurationError unless workers ≥ 1.
 void require_workers(const std::string& name, int workers);
-/// Throws ConfigurationError unless the rate is positive and finite.
+/// Beyond these the constants overflow, and nobody means it.
+inline constexpr double kLeastRate = 1e-6, kMostRate = 1e6;
+/// Throws ConfigurationError unless the rate is from kLeastRate to kMostRate.
 void require_rate(const std::string& name, double rate);
 /// Puts every edge's lower end first and sorts. Throws ConfigurationError that names the edge: out of range,
 /// a self-loop, a wrong rate, twice there.

@@ -34,7 +34,9 @@ EdgeFile read_edge_file(std::istream& input, const std::string& path, int worker
   EdgeFile file;
   std::map<std::pair<int, int>, int> seen;  // edge → line
   std::string text;
+  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";  // some editors begin UTF-8 with it
   for (int line = 1; std::getline(input, text); ++line) {
+    if (line == 1 && text.starts_with(kByteOrderMark)) text.erase(0, kByteOrderMark.size());
     const auto refuse = [&](const std::string& why) {
       throw ConfigurationError(fmt::format("graph file {}, line {}: {}", path, line, why));
     };
@@ -74,6 +76,10 @@ EdgeFile read_edge_file(std::istream& input, const std::string& path, int worker
     file.edges.push_back(edge);
   }
   if (input.bad()) throw ConfigurationError(fmt::format("graph file {}: cannot be read to its end", path));
+  if (file.edges.empty() && workers > 1) {
+    throw ConfigurationError(
+        fmt::format("graph file {}: holds no edges; give each a line of its own: i j [rate]", path));
+  }
   return file;
 }
 

@@ -14,8 +14,8 @@ struct EdgeFile {
 };
 
 /// A line `i j [rate]` per edge; `#` starts a comment. Throws ConfigurationError that names file and line:
-/// not two workers, out of range, a self-loop, a wrong rate, an edge that was there before, a rate on some
-/// lines only.
+/// no edges, not two workers, out of range, a self-loop, a wrong rate, an edge that was there before, a rate
+/// on some lines only.
 EdgeFile read_edge_file(std::istream& input, const std::string& path, int workers);
 
 }  // namespace duet::topology

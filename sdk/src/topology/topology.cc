@@ -4,10 +4,12 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <mutex>
 #include <numeric>
 #include <optional>
+#include <system_error>
 #include <utility>
 
 #include "duet/error.h"
@@ -54,6 +56,20 @@ RandomRegular parse_random_regular(std::string_view text, int workers) {
     refuse("too many edges to list");
   }
   return {*degree, *seed};
+}
+
+std::ifstream open_graph_file(const std::string& path) {
+  constexpr const char* kRemedy = "name a file with a line `i j [rate]` per edge: file:PATH";
+  if (path.empty()) throw ConfigurationError(fmt::format("graph file: the path is missing; {}", kRemedy));
+  std::ifstream input(path);
+  if (!input) {
+    throw ConfigurationError(fmt::format("graph file {}: {}; {}", path, std::strerror(errno), kRemedy));
+  }
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored)) {  // opens like any file
+    throw ConfigurationError(fmt::format("graph file {}: is a directory; {}", path, kRemedy));
+  }
+  return input;
 }
 
 }  // namespace
@@ -147,8 +163,7 @@ Topology Topology::make(std::string_view description, int workers, double rate) 
   constexpr std::string_view kFile = "file:";
   if (description.starts_with(kFile)) {
     const std::string path(description.substr(kFile.size()));
-    std::ifstream input(path);
-    if (!input) throw ConfigurationError(fmt::format("graph file {}: {}", path, std::strerror(errno)));
+    std::ifstream input = open_graph_file(path);
     topology::EdgeFile file = topology::read_edge_file(input, path, workers);
     if (!file.has_rates) return with_budget(workers, std::move(file.edges), rate, std::move(name));
     for (Edge& edge : file.edges)

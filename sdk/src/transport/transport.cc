@@ -135,7 +135,7 @@ Context::Context(std::shared_ptr<const Transport> transport, const Settings& set
   if (status != DUET_OK || probed.viable == 0) {
     throw TransportError(
         fmt::format("{} cannot be used here: {}. Choose another transport, or see what was found with "
-                    "duet-info",
+                    "duet-info plugins",
                     who, probed.reason[0] != '\0' ? probed.reason : status_name(status)));
   }
   capabilities_ = probed.capabilities;

@@ -22,6 +22,7 @@ struct PluginsCommand {
   std::vector<std::string> plugin_path;
   std::string transport = Options().transport;  ///< NAME[:PROVIDER]: this one is asked with these settings
   std::string transport_settings;
+  bool asked = false;      ///< for that one: throws unless it can be used
   double patience = 20.0;  ///< seconds for each plugin
   bool json = false;
 };

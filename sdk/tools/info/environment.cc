@@ -2,13 +2,18 @@
 #include <iomanip>
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <string_view>
 
+#include "duet/log.h"
 #include "duet/options.h"
 #include "info/commands.h"
 
 namespace duet::info {
 
 void show_environment(const EnvironmentCommand& command) {
+  // A run warns of names that are close to a setting's. Whoever asks here wants to hear of every other, too.
+  set_log_level(LogLevel::kDebug);
+  set_log_sink([](LogLevel, std::string_view text) { std::cerr << "duet-info: " << text << std::endl; });
   const Options options = Options::from_environment();
   std::vector<Options::Source> shown = options.origins();
   if (!command.all) {

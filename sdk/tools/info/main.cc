@@ -83,7 +83,10 @@ int main(int argc, char** argv) {
   }
   try {
     if (topology_app->parsed()) show_topology(topology);
-    if (plugins_app->parsed()) show_plugins(plugins);
+    if (plugins_app->parsed()) {
+      plugins.asked = plugins_app->count("--transport") + plugins_app->count("--transport-settings") > 0;
+      show_plugins(plugins);
+    }
     if (environment_app->parsed()) show_environment(environment);
   } catch (const std::exception& error) {
     return complain(error.what(), 1);

@@ -3,6 +3,7 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
+#include "duet/error.h"
 #include "info/commands.h"
 #include "info/probe.h"
 
@@ -44,6 +45,36 @@ void print_list(const std::vector<TransportCandidate>& candidates) {
   }
 }
 
+/// Throws unless a worker here could use the transport that the command names.
+void require_usable(const PluginsCommand& command, const std::vector<TransportCandidate>& candidates) {
+  const std::string& asked = command.transport;
+  if (asked.empty())
+    throw ConfigurationError("--transport is empty: give NAME or NAME:PROVIDER, e.g. libfabric:tcp");
+  if (asked.find('/') != std::string::npos) {
+    throw ConfigurationError("--transport " + asked +
+                             ": ask for a path by --plugin-path FOLDER --transport NAME, of "
+                             "FOLDER/libduet_transport_NAME.so");
+  }
+  if (asked == "auto") {  // takes what it finds
+    if (command.transport_settings.empty()) return;
+    throw ConfigurationError("--transport auto: settings are for one transport, name it");
+  }
+  const std::string name = asked.substr(0, asked.find(':'));
+  std::string found;
+  for (const TransportCandidate& candidate : candidates) {
+    if (candidate.name == name) {  // the first of a name decides
+      if (candidate.viable) return;
+      const std::string settings =
+          command.transport_settings.empty() ? "" : " with " + command.transport_settings;
+      throw TransportError("transport \"" + asked + "\"" + settings +
+                           " cannot be used here: " + candidate.reason);
+    }
+    if (!candidate.name.empty()) found += (found.empty() ? "" : ", ") + candidate.name;
+  }
+  throw TransportError("there is no transport \"" + name + "\", only " + found +
+                       "; install the plugin, or name its folder (--plugin-path, DUET_PLUGIN_PATH)");
+}
+
 }  // namespace
 
 void show_plugins(const PluginsCommand& command) {
@@ -60,6 +91,8 @@ void show_plugins(const PluginsCommand& command) {
   } else {
     print_list(candidates);
   }
+  std::cout.flush();
+  if (command.asked) require_usable(command, candidates);
 }
 
 }  // namespace duet::info

@@ -148,6 +148,8 @@ TEST(DuetInfoTopology, RefusesBadInputInOneLine) {
   expect_refusal({"topology", "--graph", "file:/no/such/file", "--workers", "7"}, "/no/such/file");
   expect_refusal({"topology", "--workers", "4", "--rate", "0"}, "rate = 0");
   expect_refusal({"topology", "--workers", "4", "--rate", "nan"}, "rate = nan");
+  expect_refusal({"topology", "--workers", "4", "--rate", "1e-320"}, "from 1e-6 to 1e6");
+  expect_refusal({"topology", "--workers", "4", "--rate", "1e300"}, "from 1e-6 to 1e6");
   expect_refusal({"topology", "--graph", "random-regular:3", "--workers", "3000"}, "up to 2000");
   expect_refusal({"topology", "--graph", "complete", "--workers", "100000", "--edges"}, "too many");
   expect_refusal({"topology", "--workers", "4", "--frobnicate"}, "frobnicate");
@@ -194,13 +196,36 @@ TEST(DuetInfoPlugins, SurvivesPluginsThatDoNot) {
 }
 
 TEST(DuetInfoPlugins, AsksTheChosenTransportWithItsSettings) {
-  const Json plugins = ask_json(
-      {"plugins", "--json", "--transport", "inproc", "--transport-settings", "colour=blue"})["plugins"];
+  const Answer answer =
+      ask({"plugins", "--json", "--transport", "inproc", "--transport-settings", "colour=blue"});
+  EXPECT_EQ(answer.exit_code, 1);
+  EXPECT_THAT(answer.err, HasSubstr("\"inproc\" with colour=blue cannot be used here: "));
+  const Json plugins = Json::parse(answer.out)["plugins"];
   EXPECT_EQ(plugins[0]["name"], "inproc");
   EXPECT_EQ(plugins[0]["viable"], false);
   EXPECT_THAT(plugins[0]["reason"].get<std::string>(), HasSubstr("colour"));
   expect_refusal({"plugins", "--transport-settings", "colour"}, "\"colour\" has no \"=\"");
   expect_refusal({"plugins", "--transport", "libfabric:"}, "provider");
+}
+
+TEST(DuetInfoPlugins, SaysWhetherTheOneThatIsAskedForCanBeUsed) {
+  ask_json({"plugins", "--json", "--transport", "inproc"});
+  ask_json({"plugins", "--json", "--transport", "auto"});
+  const auto refused = [](const Words& arguments, const Variables& variables, const std::string& words) {
+    Words all = {"plugins", "--json"};
+    all.insert(all.end(), arguments.begin(), arguments.end());
+    const Answer answer = ask(all, variables);
+    EXPECT_EQ(answer.exit_code, 1);
+    EXPECT_TRUE(Json::parse(answer.out).contains("plugins"));
+    EXPECT_THAT(answer.err, AllOf(StartsWith("duet-info: "), HasSubstr(words)));
+    EXPECT_EQ(std::count(answer.err.begin(), answer.err.end(), '\n'), 1) << answer.err;
+  };
+  refused({"--transport", "pigeon"}, {}, "no transport \"pigeon\", only inproc");
+  refused({"--transport", ""}, {}, "--transport is empty");
+  refused({}, {{"DUET_TRANSPORT", "pigeon"}}, "no transport \"pigeon\"");
+  refused({"--transport", "inproc:tcp"}, {}, "\"inproc:tcp\" cannot be used here");
+  refused({"--transport", "auto", "--transport-settings", "a=b"}, {}, "name it");
+  refused({"--transport", "/tmp/libduet_transport_x.so"}, {}, "--plugin-path FOLDER");
 }
 
 TEST(DuetInfoPlugins, RefusesAFolderThatIsNotThere) {
@@ -228,6 +253,14 @@ TEST(DuetInfoEnvironment, ShowsEachValueWithItsOrigin) {
   const Answer text = ask({"environment", "--all"}, variables);
   EXPECT_THAT(text.out,
               AllOf(HasSubstr("torchrun: WORLD_SIZE"), HasSubstr("default"), Not(HasSubstr("hunter2"))));
+}
+
+TEST(DuetInfoEnvironment, NamesVariablesThatAreNoSettings) {
+  const Answer answer = ask({"environment", "--json"}, {{"DUET_BOGUS", "1"}, {"DUET_GRAHP", "ring"}});
+  EXPECT_EQ(answer.exit_code, 0);
+  EXPECT_TRUE(Json::parse(answer.out).contains("options"));
+  EXPECT_THAT(answer.err, AllOf(HasSubstr("duet-info: DUET_BOGUS is no setting and is ignored\n"),
+                                HasSubstr("did you mean DUET_GRAPH?\n")));
 }
 
 TEST(DuetInfoEnvironment, RefusesWhatAWorkerWouldRefuse) {

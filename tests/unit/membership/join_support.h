@@ -22,7 +22,7 @@ inline Entry test_entry(int rank, int world_size) {
   entry.incarnation = Incarnation::random();
   entry.host = "node-" + std::to_string(rank);
   entry.pid = 1000 + rank;
-  entry.transports = {{"inproc", std::string("\0blob", 5)}};
+  entry.transports = {{"libfabric", std::string("\0blob", 5)}};
   entry.schema_hash = 77;
   entry.schema = "weight float32 10x20\nbias float32 10";
   entry.options = "algorithm=a2cid2, graph=ring";

@@ -8,8 +8,12 @@
 
 #include <filesystem>
 #include <fstream>
+#include <mutex>
+#include <string>
+#include <string_view>
 
 #include "control/messages.h"
+#include "duet/log.h"
 #include "membership/file_rendezvous.h"
 #include "unit/membership/join_support.h"
 
@@ -17,6 +21,7 @@ namespace duet::membership {
 namespace {
 
 using testing::AllOf;
+using testing::ContainsRegex;
 using testing::HasSubstr;
 
 constexpr int kWorkers = 8;
@@ -25,7 +30,9 @@ constexpr int kWorkers = 8;
 class TemporaryDirectory {
  public:
   TemporaryDirectory()
-      : path_(std::filesystem::temp_directory_path() / ("duet-" + Incarnation::random().text())) {}
+      : path_(std::filesystem::temp_directory_path() / ("duet-" + Incarnation::random().text())) {
+    std::filesystem::create_directory(path_);
+  }
   ~TemporaryDirectory() {
     std::error_code ignored;
     std::filesystem::remove_all(path_, ignored);
@@ -170,6 +177,28 @@ TEST_P(Join, WhoIsMissingIsNamedInTime) {
   }
 }
 
+TEST_P(Join, WhatIsWaitedForIsSaidAtEveryRank) {
+  std::mutex mutex;  // several ranks speak
+  std::string said;
+  set_log_sink([&](LogLevel, std::string_view text) {
+    const std::lock_guard lock(mutex);
+    said.append(text).append("\n");
+  });
+  std::vector<Joiner> joiners = workers(3);
+  joiners.pop_back();
+  for (Joiner& joiner : joiners)
+    joiner.options.complete_timeout = 4.5;
+  const std::vector<Outcome> outcomes = join_all(rendezvous_, joiners);
+  set_log_sink({});
+  for (const Outcome& outcome : outcomes)
+    EXPECT_THAT(outcome.timeout, HasSubstr("4.5 s (DUET_JOIN_TIMEOUT)")) << outcome.other_error;
+  for (const char* node : {"node-0", "node-1"}) {
+    EXPECT_THAT(said,
+                ContainsRegex(std::string(node) + ". is waiting for rank 2 to join (at|in) [^\n]*, up to "
+                                                  "4.5 s .DUET_JOIN_TIMEOUT."));
+  }
+}
+
 // ---- seed:// only
 // ------------------------------------------------------------------------------------------------
 
@@ -201,6 +230,7 @@ TEST(JoinSeed, NobodyThereIsATimeoutThatSaysWhere) {
   joiner.options.answer_timeout = 0.7;
   const Outcome outcome = join_all("seed://127.0.0.1:" + std::to_string(port), {joiner}).front();
   EXPECT_THAT(outcome.timeout, HasSubstr("no Duet worker answers at 127.0.0.1:" + std::to_string(port)));
+  EXPECT_THAT(outcome.timeout, HasSubstr("0.7 s (DUET_SEED_TIMEOUT)"));
   EXPECT_LT(outcome.seconds, 2.0);
 }
 
@@ -345,9 +375,24 @@ TEST(JoinFile, ARosterWithoutThisWorkerIsExplained) {
               AllOf(HasSubstr("rank 0 did not"), HasSubstr("run old"), HasSubstr("id of its own")));
 }
 
-TEST(JoinFile, ADirectoryThatCannotBeWrittenIsAConfigurationError) {
-  const Outcome outcome = join_all("file:/dev/null/here", {{.entry = test_entry(0, 2)}}).front();
-  EXPECT_THAT(outcome.other_error, AllOf(HasSubstr("/dev/null/here"), HasSubstr("cannot create")));
+TEST(JoinFile, ADirectoryThatIsNotThereIsAConfigurationErrorAtOnce) {
+  const TemporaryDirectory directory;
+  const std::string nowhere = (directory.path() / "nowhere").string();
+  for (const std::string& named : {nowhere, std::string("/dev/null"), std::string("/dev/null/here")}) {
+    const Outcome outcome = join_all("file:" + named, {{.entry = test_entry(0, 2)}}).front();
+    EXPECT_THAT(outcome.other_error, AllOf(HasSubstr(named + ": N"), HasSubstr("create it")));
+    EXPECT_LT(outcome.seconds, 3.0);
+  }
+  EXPECT_FALSE(std::filesystem::exists(nowhere));
+}
+
+TEST(JoinFile, ATimeoutSaysWhatToCheck) {
+  const TemporaryDirectory directory;
+  Joiner joiner{.entry = test_entry(1, 2)};
+  joiner.options.complete_timeout = 0.3;
+  const Outcome outcome = join_all("file:" + directory.path().string(), {joiner}).front();
+  EXPECT_THAT(outcome.timeout, AllOf(HasSubstr("the same directory"), HasSubstr("DUET_RUN_ID"),
+                                     HasSubstr("all were started")));
 }
 
 TEST(JoinFile, RunIdsBecomeHarmlessNames) {
@@ -361,6 +406,12 @@ TEST(JoinFile, RunIdsBecomeHarmlessNames) {
   }
   EXPECT_NE(directory_name("a/b"), directory_name("a?b"));
   EXPECT_LT(directory_name(std::string(5000, 'x')).size(), 200u);
+}
+
+TEST(JoinLocal, ATimeoutSaysThatItIsForThreads) {
+  Joiner joiner{.entry = test_entry(1, 2)};
+  joiner.options.complete_timeout = 0.3;
+  EXPECT_THAT(join_all("local:alone", {joiner}).front().timeout, HasSubstr("threads of one process only"));
 }
 
 TEST(Rendezvous, DescriptionsAreParsed) {

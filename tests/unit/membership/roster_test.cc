@@ -109,6 +109,25 @@ TEST(Compatible, TheFirstDifferingOptionIsNamed) {
               HasSubstr("\"libfabric\", the other \"nccl\""));
 }
 
+TEST(Compatible, InprocJoinsNoTwoProcesses) {
+  Entry first = entry(0), second = entry(3);
+  first.transports = second.transports = {{"inproc", "a"}};
+  try {
+    require_compatible(first, second);
+    ADD_FAILURE() << "two processes";
+  } catch (const MembershipError& error) {
+    EXPECT_THAT(error.what(), AllOf(HasSubstr("in the same process"), HasSubstr("DUET_TRANSPORT=libfabric")));
+  }
+  second.pid = first.pid;
+  EXPECT_THROW(require_compatible(first, second), MembershipError) << "on another machine";
+  second.host = first.host;
+  EXPECT_NO_THROW(require_compatible(first, second));
+  second.pid = first.pid + 1;
+  first.transports.push_back({"libfabric", "b"});
+  second.transports.push_back({"libfabric", "c"});
+  EXPECT_NO_THROW(require_compatible(first, second)) << "they have another, too";
+}
+
 TEST(Compatible, OneTransportInCommonWillDo) {
   Entry first = entry(0), second = entry(3);
   first.transports = {{"nccl", "a"}, {"libfabric", "b"}};

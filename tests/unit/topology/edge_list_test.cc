@@ -89,6 +89,14 @@ TEST_F(EdgeFile, GivesEdgesWithoutRatesTheBudget) {
   EXPECT_EQ(topology.name(), "file:" + path_);
 }
 
+TEST_F(EdgeFile, MayBeginWithAByteOrderMark) {
+  EXPECT_EQ(make("\xEF\xBB\xBF"
+                 "0 1\n",
+                 2)
+                .edges(),
+            (std::vector<Edge>{{0, 1, 1.0}}));
+}
+
 TEST_F(EdgeFile, TakesRatesTimesTheRate) {
   const Topology topology = make("0 1 0.5\n1 2 1e-1", 3, 2.0);
   EXPECT_EQ(topology.edges(), (std::vector<Edge>{{0, 1, 1.0}, {1, 2, 0.2}}));
@@ -109,7 +117,8 @@ TEST_F(EdgeFile, NamesFileAndLine) {
     EXPECT_THAT(refusal(std::string("0 1 ") + rate, 2), HasSubstr("is no rate")) << rate;
   }
   EXPECT_THAT(refusal("0 1\n", 3), AllOf(HasSubstr(file), HasSubstr("worker 2 cannot be reached")));
-  EXPECT_THAT(refusal("", 2), HasSubstr("worker 1 cannot be reached"));
+  EXPECT_THAT(refusal("", 2), AllOf(HasSubstr(file), HasSubstr("holds no edges")));
+  EXPECT_THAT(refusal("# nothing\n", 2), HasSubstr("holds no edges"));
 }
 
 TEST_F(EdgeFile, SaysWhyAFileCannotBeRead) {
@@ -121,9 +130,10 @@ TEST_F(EdgeFile, SaysWhyAFileCannotBeRead) {
     }
     return std::string("no refusal");
   };
-  EXPECT_THAT(why("/nowhere/graph.txt"), AllOf(HasSubstr("/nowhere/graph.txt"), HasSubstr("No such file")));
-  EXPECT_THAT(why(""), HasSubstr("No such file"));
-  EXPECT_THAT(why(::testing::TempDir()), HasSubstr("cannot be read"));
+  EXPECT_THAT(why("/nowhere/graph.txt"),
+              AllOf(HasSubstr("/nowhere/graph.txt"), HasSubstr("No such file"), HasSubstr("i j [rate]")));
+  EXPECT_THAT(why(""), HasSubstr("the path is missing"));
+  EXPECT_THAT(why(::testing::TempDir()), HasSubstr("is a directory"));
 }
 
 }  // namespace
