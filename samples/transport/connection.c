@@ -65,7 +65,7 @@ duet_status connection_connect(duet_context* context, const duet_connect_request
   if (!socket_parse(request->address, request->address_bytes, name))
     return fail(error, DUET_MISUSE, 0, "%s: this is not an address of the unix transport", peer);
   const int socket = socket_open(context->settings.socket_buffer);
-  if (socket < 0) return fail(error, DUET_AGAIN, errno, "%s: no socket", peer);
+  if (socket < 0) return fail(error, DUET_BROKEN, errno, "%s: no socket", peer);
   const int problem = socket_connect(socket, name);
   if (problem != 0 && problem != EAGAIN) {
     close(socket);
@@ -74,7 +74,7 @@ duet_status connection_connect(duet_context* context, const duet_connect_request
   duet_connection* const made = connection_new(context, request, 0);
   if (made == NULL) {
     close(socket);
-    return fail(error, DUET_AGAIN, ENOMEM, "%s", peer);
+    return fail(error, DUET_BROKEN, ENOMEM, "%s", peer);
   }
   made->watched.socket = socket;
   if (problem == 0) {
@@ -91,7 +91,7 @@ duet_status connection_accept(duet_context* context, const duet_connect_request*
                               duet_connection** connection, duet_error* error) {
   duet_connection* const made = connection_new(context, request, 1);
   if (made == NULL)
-    return fail(error, DUET_AGAIN, ENOMEM, "%s", request->peer == NULL ? "the peer" : request->peer);
+    return fail(error, DUET_BROKEN, ENOMEM, "%s", request->peer == NULL ? "the peer" : request->peer);
   const int socket = visitors_take(context, request->session);
   if (socket >= 0) connection_adopt(made, socket);
   *connection = made;

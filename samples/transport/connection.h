@@ -12,7 +12,7 @@ struct duet_connection {
 
   uint64_t session;
   char name[SOCKET_NAME_CAPACITY]; /* connecting: whom to try again */
-  char peer[48];                   /* the host's name for the other side */
+  char peer[64];                   /* the host's name for the other side */
   int accepting;                   /* this side accepts */
   int connected;                   /* there is somebody at the other end of the socket */
   int hung_up;          /* the other end was closed; what it sent before may still be there to read */

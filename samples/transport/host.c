@@ -9,8 +9,7 @@ static _Atomic(const duet_services*) host_services;
 
 int host_adopt(const duet_services* services) {
   /* A slot counts only if it lies within struct_size and is not null. */
-  if (services == NULL || services->struct_size < offsetof(duet_services, count) + sizeof(services->count))
-    return 0;
+  if (services == NULL || !DUET_HAS_FIELD(services, duet_services, count)) return 0;
   if (services->log == NULL || services->now_ns == NULL || services->count == NULL) return 0;
   atomic_store(&host_services, services);
   return 1;

@@ -12,13 +12,10 @@
 #include "settings.h"
 #include "socket.h"
 
-/* Fields may be added at a struct's tail: whether this host's copy reaches beyond that one of ours. */
-#define HAS(object, type, field) ((object)->struct_size >= offsetof(type, field) + sizeof((object)->field))
-
 static duet_status unix_probe(const duet_setting* given, uint32_t count, duet_probe_result* result) {
   struct settings settings;
   duet_error error = {.status = DUET_OK};
-  if (!HAS(result, duet_probe_result, reason)) return DUET_MISUSE;
+  if (!DUET_HAS_FIELD(result, duet_probe_result, reason)) return DUET_MISUSE;
   result->capabilities = DUET_CAPABILITY_HOST_MEMORY | DUET_CAPABILITY_INTEGRITY;
   result->largest_message = 0;
   result->viable = parse_settings(given, count, &settings, &error) == DUET_OK;
@@ -42,14 +39,14 @@ static duet_status unix_get_address(duet_context* context, void* address, uint64
 
 static duet_status unix_connect(duet_context* context, const duet_connect_request* request,
                                 duet_connection** connection, duet_error* error) {
-  if (!HAS(request, duet_connect_request, peer))
+  if (!DUET_HAS_FIELD(request, duet_connect_request, peer))
     return fail(error, DUET_MISUSE, 0, "unix: a request without its struct_size");
   return connection_connect(context, request, connection, error);
 }
 
 static duet_status unix_accept(duet_context* context, const duet_connect_request* request,
                                duet_connection** connection, duet_error* error) {
-  if (!HAS(request, duet_connect_request, peer))
+  if (!DUET_HAS_FIELD(request, duet_connect_request, peer))
     return fail(error, DUET_MISUSE, 0, "unix: a request without its struct_size");
   return connection_accept(context, request, connection, error);
 }

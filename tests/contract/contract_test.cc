@@ -17,9 +17,15 @@ duet_probe_result ContractTest::probe() {
   const auto c_settings = to_c(lent);
   duet_probe_result result{};
   result.struct_size = sizeof(result);
-  EXPECT_EQ(table_.probe(c_settings.data(), static_cast<std::uint32_t>(c_settings.size()), &result), DUET_OK);
+  EXPECT_EQ(Status(table_.probe(c_settings.data(), static_cast<std::uint32_t>(c_settings.size()), &result)),
+            DUET_OK);
   EXPECT_EQ(result.viable, 1) << result.reason;
   return result;
+}
+
+std::size_t ContractTest::up_to(std::size_t bytes) {
+  const std::uint64_t largest = probe().largest_message;
+  return largest == 0 ? bytes : static_cast<std::size_t>(std::min<std::uint64_t>(bytes, largest));
 }
 
 void ContractTest::join(Pair& pair, std::uint64_t session) {

@@ -10,6 +10,10 @@
 
 namespace duet::contract {
 
+/// What every connection has room for in each direction (OP-10): no test but those of the room itself has
+/// more in flight.
+inline constexpr std::size_t kRoom = 8;
+
 /// A test of the suite: a transport, and two endpoints that are joined.
 class ContractTest : public ::testing::TestWithParam<Source> {
  protected:
@@ -17,6 +21,8 @@ class ContractTest : public ::testing::TestWithParam<Source> {
 
   std::unique_ptr<Endpoint> endpoint();  ///< from any thread
   duet_probe_result probe();
+  /// That many bytes, or as many as a message may have.
+  std::size_t up_to(std::size_t bytes);
   bool exact_size() { return (probe().capabilities & DUET_CAPABILITY_EXACT_SIZE) != 0; }
 
   struct Pair {

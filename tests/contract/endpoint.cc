@@ -1,6 +1,7 @@
 #include "contract/endpoint.h"
 
 #include <array>
+#include <sstream>
 #include <stdexcept>
 #include <utility>
 
@@ -13,20 +14,48 @@ std::vector<duet_setting> to_c(const transport::Settings& settings) {
   return out;
 }
 
+std::ostream& operator<<(std::ostream& out, Status status) {
+  constexpr std::array<const char*, 9> kNames = {"DUET_OK",        "DUET_AGAIN",        "DUET_TIMED_OUT",
+                                                 "DUET_CANCELLED", "DUET_PEER_LOST",    "DUET_MISUSE",
+                                                 "DUET_BROKEN",    "DUET_DEVICE_ERROR", "DUET_NOT_SUPPORTED"};
+  const auto value = static_cast<std::size_t>(static_cast<duet_status>(status));
+  if (value < kNames.size()) return out << kNames[value];
+  return out << "no status (" << static_cast<duet_status>(status) << ")";
+}
+
+std::string refusal(const char* call, Status status, const char* text) {
+  std::ostringstream out;
+  out << call << "() returned " << status << ": " << text;
+  return out.str();
+}
+
+namespace {
+
+/// Wherever a call with an error fails.
+void expect_status_in(const duet_error& error, Status status, const char* call) {
+  if (status == DUET_OK || status == DUET_AGAIN) return;
+  EXPECT_EQ(Status(error.status), status) << "ERR-3: error->status of " << call << "()";
+}
+
+}  // namespace
+
 Endpoint::Endpoint(const duet_transport& table, const transport::Settings& settings,
                    std::shared_ptr<DeviceMemory> memory, int device)
     : table_(table), memory_(std::move(memory)), device_(device) {
   const transport::Settings lent = settings;
   const auto c_settings = to_c(lent);
   duet_error error{};
-  if (table_.open_context(c_settings.data(), static_cast<std::uint32_t>(c_settings.size()), &context_,
-                          &error) != DUET_OK) {
-    throw std::runtime_error(std::string("open_context: ") + error.text);
-  }
+  const Status opened = table_.open_context(c_settings.data(), static_cast<std::uint32_t>(c_settings.size()),
+                                            &context_, &error);
+  if (opened != DUET_OK) throw std::runtime_error(refusal("open_context", opened, error.text));
   std::array<char, 512> address;
   std::uint64_t bytes = address.size();
-  if (table_.get_address(context_, address.data(), &bytes) != DUET_OK)
-    throw std::runtime_error("get_address");
+  const Status addressed = table_.get_address(context_, address.data(), &bytes);
+  if (addressed != DUET_OK || bytes == 0 || bytes > address.size()) {
+    const std::string said = refusal("get_address", addressed, (std::to_string(bytes) + " bytes").c_str());
+    table_.close_context(context_);
+    throw std::runtime_error(said);
+  }
   address_.assign(address.data(), bytes);
 }
 
@@ -43,8 +72,8 @@ std::string Endpoint::ticket(std::uint64_t session) {
     std::array<char, 256> ticket;
     std::uint64_t bytes = ticket.size();
     duet_error error{};
-    if (table_.make_ticket(context_, session, ticket.data(), &bytes, &error) != DUET_OK)
-      throw std::runtime_error(std::string("make_ticket: ") + error.text);
+    const Status made = table_.make_ticket(context_, session, ticket.data(), &bytes, &error);
+    if (made != DUET_OK) throw std::runtime_error(refusal("make_ticket", made, error.text));
     if (bytes == 0 || bytes > ticket.size())
       throw std::runtime_error("make_ticket: " + std::to_string(bytes) + " bytes");
     found->second.assign(ticket.data(), bytes);
@@ -67,12 +96,14 @@ duet_status Endpoint::open(bool accept, const std::string& address, const std::s
                                      .peer = lent_name.data(),
                                      .ticket = ticket.empty() ? nullptr : lent_ticket.data(),
                                      .ticket_bytes = lent_ticket.size()};
-  return (accept ? table_.accept : table_.connect)(context_, &request, connection, error);
+  const Status status = (accept ? table_.accept : table_.connect)(context_, &request, connection, error);
+  expect_status_in(*error, status, accept ? "accept" : "connect");
+  return status;
 }
 
-duet_status Endpoint::try_connect(const std::string& address, const std::string& ticket,
-                                  std::uint64_t session, std::uint64_t deadline, const char* name,
-                                  duet_connection** connection, duet_error* error) {
+Status Endpoint::try_connect(const std::string& address, const std::string& ticket, std::uint64_t session,
+                             std::uint64_t deadline, const char* name, duet_connection** connection,
+                             duet_error* error) {
   return open(false, address, ticket, session, deadline, name, connection, error);
 }
 
@@ -80,8 +111,8 @@ duet_connection* Endpoint::connect_to(const std::string& address, const std::str
                                       std::uint64_t session, std::uint64_t deadline, const char* name) {
   duet_connection* connection = nullptr;
   duet_error error{};
-  if (try_connect(address, ticket, session, deadline, name, &connection, &error) != DUET_OK)
-    throw std::runtime_error(std::string("connect: ") + error.text);
+  const Status status = try_connect(address, ticket, session, deadline, name, &connection, &error);
+  if (status != DUET_OK) throw std::runtime_error(refusal("connect", status, error.text));
   return connection;
 }
 
@@ -93,8 +124,8 @@ duet_connection* Endpoint::connect(Endpoint& peer, std::uint64_t session, std::u
 duet_connection* Endpoint::accept(std::uint64_t session, std::uint64_t deadline, const char* name) {
   duet_connection* connection = nullptr;
   duet_error error{};
-  if (open(true, {}, ticket(session), session, deadline, name, &connection, &error) != DUET_OK)
-    throw std::runtime_error(std::string("accept: ") + error.text);
+  const Status status = open(true, {}, ticket(session), session, deadline, name, &connection, &error);
+  if (status != DUET_OK) throw std::runtime_error(refusal("accept", status, error.text));
   return connection;
 }
 
@@ -124,8 +155,8 @@ void Endpoint::unstage(const duet_completion& completion) {
   staged_.erase(found);
 }
 
-duet_status Endpoint::try_post(bool send, duet_connection* connection, void* data, std::uint64_t bytes,
-                               std::uint64_t deadline, duet_error* error) {
+Status Endpoint::try_post(bool send, duet_connection* connection, void* data, std::uint64_t bytes,
+                          std::uint64_t deadline, duet_error* error) {
   Staged staged = memory_ == nullptr ? Staged{} : stage(send, data, bytes);
   const duet_memory memory{.data = memory_ == nullptr ? data : staged.device.get(),
                            .bytes = bytes,
@@ -133,10 +164,12 @@ duet_status Endpoint::try_post(bool send, duet_connection* connection, void* dat
                            .device = memory_ == nullptr ? 0 : device_,
                            .stream = nullptr,
                            .registration = nullptr};
-  duet_error ignored{};
+  duet_error mine{};
+  if (error == nullptr) error = &mine;
   const std::uint64_t id = next_id_++;
-  const duet_status status = (send ? table_.post_send : table_.post_receive)(
-      connection, &memory, id, deadline, error == nullptr ? &ignored : error);
+  const Status status =
+      (send ? table_.post_send : table_.post_receive)(connection, &memory, id, deadline, error);
+  expect_status_in(*error, status, send ? "post_send" : "post_receive");
   if (status == DUET_OK) in_flight_.insert(id);
   if (status == DUET_OK && staged.device != nullptr) staged_[id] = std::move(staged);
   return status;
@@ -147,11 +180,10 @@ std::uint64_t Endpoint::post(bool send, duet_connection* connection, void* data,
   const std::uint64_t give_up = in(kPatience);
   while (true) {
     duet_error error{};
-    const duet_status status = try_post(send, connection, data, bytes, deadline, &error);
+    const Status status = try_post(send, connection, data, bytes, deadline, &error);
     if (status == DUET_OK) return last_id();
-    if (status != DUET_AGAIN) {
-      throw std::runtime_error(std::string(send ? "post_send: " : "post_receive: ") + error.text);
-    }
+    if (status != DUET_AGAIN)
+      throw std::runtime_error(refusal(send ? "post_send" : "post_receive", status, error.text));
     if (now_ns() > give_up) throw std::runtime_error("a post was told to come again for too long");
     poll(kMillisecond);
   }
@@ -171,10 +203,9 @@ std::size_t Endpoint::poll(std::uint64_t timeout_ns, std::uint32_t capacity) {
   std::vector<duet_completion> batch(capacity);
   std::uint32_t count = 0;
   duet_error error{};
-  if (table_.poll(context_, batch.data(), capacity, timeout_ns, &count, &error) != DUET_OK) {
-    throw std::runtime_error(std::string("poll: ") + error.text);
-  }
-  if (count > capacity) throw std::runtime_error("poll returned more completions than there was room for");
+  const Status status = table_.poll(context_, batch.data(), capacity, timeout_ns, &count, &error);
+  if (status != DUET_OK) throw std::runtime_error(refusal("poll", status, error.text));
+  if (count > capacity) throw std::runtime_error("poll() returned more completions than there was room for");
   for (std::uint32_t i = 0; i < count; ++i) {
     const bool expected = in_flight_.erase(batch[i].operation) == 1;
     EXPECT_TRUE(expected) << "operation " << batch[i].operation << " completed "

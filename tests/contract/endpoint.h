@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <ostream>
 #include <set>
 #include <string>
 #include <vector>
@@ -23,6 +24,19 @@ inline constexpr std::uint64_t kMillisecond = 1'000'000;
 inline constexpr std::uint64_t kSecond = 1'000 * kMillisecond;
 /// For waits whose length is not the point: long enough for a busy machine under a sanitizer.
 inline constexpr std::uint64_t kPatience = 20 * kSecond;
+
+/// A duet_status that is printed by its name.
+class Status {
+ public:
+  Status(duet_status value) : value_(value) {}     // NOLINT(google-explicit-constructor): it is one
+  operator duet_status() const { return value_; }  // NOLINT(google-explicit-constructor)
+
+ private:
+  duet_status value_;
+};
+std::ostream& operator<<(std::ostream& out, Status status);
+/// "post_send() returned DUET_MISUSE: rank 3: …"
+std::string refusal(const char* call, Status status, const char* text);
 
 inline std::uint64_t in(std::uint64_t nanoseconds) {
   return now_ns() + nanoseconds;
@@ -47,7 +61,7 @@ class Endpoint {
   /// tickets. Made once for a session.
   std::string ticket(std::uint64_t session);
 
-  /// Throw when the call is refused.
+  /// Throw when the call is refused. A context may have a session once.
   duet_connection* connect(Endpoint& peer, std::uint64_t session, std::uint64_t deadline = in(kPatience),
                            const char* name = "rank 7");
   duet_connection* connect_to(const std::string& address, const std::string& ticket, std::uint64_t session,
@@ -55,9 +69,9 @@ class Endpoint {
   duet_connection* accept(std::uint64_t session, std::uint64_t deadline = in(kPatience),
                           const char* name = "rank 7");
   /// As the table has it.
-  duet_status try_connect(const std::string& address, const std::string& ticket, std::uint64_t session,
-                          std::uint64_t deadline, const char* name, duet_connection** connection,
-                          duet_error* error);
+  Status try_connect(const std::string& address, const std::string& ticket, std::uint64_t session,
+                     std::uint64_t deadline, const char* name, duet_connection** connection,
+                     duet_error* error);
   int state(duet_connection* connection, duet_error* error = nullptr);
   void close(duet_connection* connection) { table_.close_connection(connection); }
 
@@ -67,8 +81,8 @@ class Endpoint {
   std::uint64_t receive(duet_connection* connection, void* data, std::uint64_t bytes,
                         std::uint64_t deadline = 0);
   /// As the table has it; the id is the last one taken.
-  duet_status try_post(bool send, duet_connection* connection, void* data, std::uint64_t bytes,
-                       std::uint64_t deadline, duet_error* error = nullptr);
+  Status try_post(bool send, duet_connection* connection, void* data, std::uint64_t bytes,
+                  std::uint64_t deadline, duet_error* error = nullptr);
   std::uint64_t last_id() const { return next_id_ - 1; }
   /// The next operation gets this id (and those after it the following ones).
   void set_next_id(std::uint64_t id) { next_id_ = id; }
@@ -78,7 +92,7 @@ class Endpoint {
   bool ended(std::uint64_t id) const { return completions_.contains(id); }
   /// Fails the test, and returns something with status −1, when the operation has not ended.
   duet_completion completion(std::uint64_t id) const;
-  duet_status status(std::uint64_t id) const { return completion(id).status; }
+  Status status(std::uint64_t id) const { return completion(id).status; }
   /// What has completed, and the tickets of sessions: for tests with so many that remembering them all would
   /// show.
   void forget() {

@@ -50,9 +50,15 @@ std::optional<std::string> read_blob(int descriptor) {
   return bytes;
 }
 
-[[noreturn]] void echo_for_ever(Endpoint& endpoint, std::size_t bytes) {
+/// An endpoint is given a session once, whichever its peer: far enough apart for what one peer accepts.
+std::uint64_t sessions_for_next_peer() {
+  static std::uint64_t peers = 0;
+  return 1'000'000 * ++peers;
+}
+
+[[noreturn]] void echo_for_ever(Endpoint& endpoint, std::size_t bytes, std::uint64_t session) {
   std::vector<unsigned char> buffer(bytes);
-  for (std::uint64_t session = 1;; ++session) {
+  for (;; ++session) {
     duet_connection* const connection = endpoint.accept(session, in(60 * kSecond));
     const auto done = [&](std::uint64_t id) {
       while (!endpoint.ended(id))
@@ -72,7 +78,7 @@ std::optional<std::string> read_blob(int descriptor) {
 
 }  // namespace
 
-PeerProcess::PeerProcess(const Source& source, std::size_t echo_bytes) {
+PeerProcess::PeerProcess(const Source& source, std::size_t echo_bytes) : before_(sessions_for_next_peer()) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error("pipe");
   posix_spawn_file_actions_t actions;
@@ -84,7 +90,8 @@ PeerProcess::PeerProcess(const Source& source, std::size_t echo_bytes) {
                                     std::to_string(echo_bytes),
                                     source.path,
                                     source.memory == nullptr ? "" : source.memory->text(),
-                                    std::to_string(device)};
+                                    std::to_string(device),
+                                    std::to_string(before_)};
   for (const auto& [key, value] : source.settings_on(device))
     words.push_back(key + "=" + value);
   std::vector<char*> arguments;
@@ -112,8 +119,8 @@ PeerProcess::~PeerProcess() {
   kill_and_reap();
 }
 
-std::string PeerProcess::ticket(std::uint64_t session) const {
-  return session <= tickets_.size() ? tickets_[session - 1] : std::string();
+std::string PeerProcess::ticket(std::uint64_t nth) const {
+  return nth <= tickets_.size() ? tickets_[nth - 1] : std::string();
 }
 
 void PeerProcess::signal(int number) const {
@@ -128,22 +135,23 @@ void PeerProcess::kill_and_reap() {
 }
 
 std::optional<int> PeerProcess::run_if_asked(int argc, char** argv) {
-  if (argc < 6 || std::string(argv[1]) != kFlag) return std::nullopt;
+  if (argc < 7 || std::string(argv[1]) != kFlag) return std::nullopt;
   prctl(PR_SET_PDEATHSIG, SIGKILL);  // not to outlive a test that was killed itself
   try {
     const std::size_t bytes = std::strtoull(argv[2], nullptr, 10);
     transport::Settings settings;
-    for (int i = 6; i < argc; ++i)
+    for (int i = 7; i < argc; ++i)
       settings.push_back(parse_setting(argv[i]));
     const auto transport = plugin_source("peer", argv[3], settings).load();
     const std::string memory = argv[4];
     Endpoint endpoint(transport->table(), settings, memory.empty() ? nullptr : device_memory(memory),
                       std::atoi(argv[5]));
     write_blob(endpoint.address());
-    for (std::uint64_t session = 1; session <= kSessions; ++session)
-      write_blob(endpoint.ticket(session));
+    const std::uint64_t before = std::strtoull(argv[6], nullptr, 10);
+    for (std::uint64_t nth = 1; nth <= kSessions; ++nth)
+      write_blob(endpoint.ticket(before + nth));
     std::fflush(stdout);
-    echo_for_ever(endpoint, bytes);
+    echo_for_ever(endpoint, bytes, before + 1);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "peer process: %s\n", error.what());
     return 1;

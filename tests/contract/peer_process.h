@@ -11,8 +11,8 @@
 
 namespace duet::contract {
 
-/// Another process with one endpoint: this program again. It accepts session after session (1, 2, …), and
-/// on each one echoes what it receives, kEchoBytes at a time, until it is killed.
+/// Another process with one endpoint: this program again. It accepts session after session, others than the
+/// peers before it, and on each one echoes what it receives, kEchoBytes at a time, until it is killed.
 class PeerProcess {
  public:
   static constexpr std::size_t kEchoBytes = 1000;
@@ -25,8 +25,9 @@ class PeerProcess {
   PeerProcess& operator=(const PeerProcess&) = delete;
 
   const std::string& address() const { return address_; }
-  /// For connecting with that session; empty where there are none.
-  std::string ticket(std::uint64_t session) const;
+  /// What to name its nth connection, from 1 on, and its ticket; empty where there are none.
+  std::uint64_t session(std::uint64_t nth) const { return before_ + nth; }
+  std::string ticket(std::uint64_t nth) const;
   void signal(int number) const;
   void kill_and_reap();
 
@@ -35,6 +36,7 @@ class PeerProcess {
 
  private:
   pid_t process_ = -1;
+  std::uint64_t before_ = 0;  // the session before its first one
   std::string address_;
   std::vector<std::string> tickets_;
 };

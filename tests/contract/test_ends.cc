@@ -47,7 +47,7 @@ TEST_P(Ends, ClosingAConnectionCancelsWhatIsInFlightExactlyOnce) {
 TEST_P(Ends, ClosingInTheMiddleOfALargeMessageIsClean) {
   holds_to({"END-1", "OP-1", "OP-3"});
   std::uint64_t session = 0;
-  const auto out = pattern(8u << 20, 1);
+  const auto out = pattern(up_to(8u << 20), 1);
   const std::vector<unsigned char> scribble(out.size(), 0x5a);
   for (const int turns : {0, 1, 2, 5, 10, 30}) {
     for (const bool sender_closes : {true, false}) {
@@ -88,7 +88,7 @@ TEST_P(Ends, ThePeersCloseEndsOperationsAndIsReported) {
   if (pair.a->status(received) == DUET_PEER_LOST) {
     duet_error error{};
     EXPECT_EQ(pair.a->state(pair.ab, &error), DUET_CONNECTION_FAILED);
-    EXPECT_EQ(error.status, DUET_PEER_LOST);
+    EXPECT_EQ(Status(error.status), DUET_PEER_LOST);
     EXPECT_THAT(std::string(error.text), HasSubstr("rank 3"));
   }
   pair.a->close(pair.ab);
@@ -129,7 +129,7 @@ TEST_P(Ends, AContextClosesWithEverythingInFlightAndLetsGoOfAllMemory) {
   std::vector<std::uint64_t> ids;
   duet_error error{};
   for (int i = 0; i < 5; ++i) {
-    const duet_status status =
+    const Status status =
         pair.b->try_post(i % 2 == 0, pair.ba, at_b.data(), at_b.size(), in(kSecond), &error);
     if (status != DUET_OK) {
       EXPECT_TRUE(is_loss(status)) << status << ": " << error.text;

@@ -42,13 +42,16 @@ class Growth {
 class Leftovers : public ContractTest {};
 
 TEST_P(Leftovers, NoneOfAProbe) {
-  holds_to({"PROBE-1", "PROBE-2"});
+  holds_to({"PROBE-1", "PROBE-2", "PROBE-4"});
   const duet_probe_result first = probe();
   const auto& memory = GetParam().memory;
   EXPECT_NE(first.capabilities &
                 (memory == nullptr ? std::uint64_t{DUET_CAPABILITY_HOST_MEMORY} : memory->capability()),
             0u);
   EXPECT_THAT(std::string(first.reason), Not(StrEq(""))) << "say what would be used";
+  if (first.largest_message != 0) {
+    EXPECT_GE(first.largest_message, 1u << 21);
+  }
   const Growth growth;
   for (int i = 0; i < 20; ++i) {
     const duet_probe_result again = probe();
@@ -59,19 +62,19 @@ TEST_P(Leftovers, NoneOfAProbe) {
 }
 
 TEST_P(Leftovers, NoneOfAnUnknownSetting) {
-  holds_to({"PROBE-3"});
+  holds_to({"PROBE-3", "ERR-3"});
   auto settings = GetParam().settings;
   settings.emplace_back("no_such_setting", "1");
   const auto c_settings = to_c(settings);
   const auto count = static_cast<std::uint32_t>(c_settings.size());
   duet_probe_result result{};
   result.struct_size = sizeof(result);
-  EXPECT_EQ(table_.probe(c_settings.data(), count, &result), DUET_MISUSE);
+  EXPECT_EQ(Status(table_.probe(c_settings.data(), count, &result)), DUET_MISUSE);
   EXPECT_THAT(std::string(result.reason), HasSubstr("no_such_setting"));
   duet_context* context = nullptr;
   duet_error error{};
-  EXPECT_EQ(table_.open_context(c_settings.data(), count, &context, &error), DUET_MISUSE);
-  EXPECT_EQ(error.status, DUET_MISUSE);
+  EXPECT_EQ(Status(table_.open_context(c_settings.data(), count, &context, &error)), DUET_MISUSE);
+  EXPECT_EQ(Status(error.status), DUET_MISUSE);
   EXPECT_THAT(std::string(error.text), HasSubstr("no_such_setting"));
 }
 

@@ -12,9 +12,10 @@ using ::testing::HasSubstr;
 
 class Processes : public ContractTest {
  protected:
-  static duet_connection* connect(Endpoint& mine, const PeerProcess& peer, std::uint64_t session,
+  /// The nth connection of that peer.
+  static duet_connection* connect(Endpoint& mine, const PeerProcess& peer, std::uint64_t nth,
                                   std::uint64_t deadline = in(kPatience), const char* name = "rank 7") {
-    return mine.connect_to(peer.address(), peer.ticket(session), session, deadline, name);
+    return mine.connect_to(peer.address(), peer.ticket(nth), peer.session(nth), deadline, name);
   }
 
   static bool echo(Endpoint& mine, duet_connection* connection, std::uint64_t seed) {
@@ -28,7 +29,7 @@ class Processes : public ContractTest {
   /// What a worker has in flight when its peer goes, and that all of it ends.
   void expect_everything_ends(Endpoint& mine, duet_connection* connection,
                               const std::function<void()>& misfortune) {
-    std::vector<std::vector<unsigned char>> buffers(5, std::vector<unsigned char>(4u << 20));
+    std::vector<std::vector<unsigned char>> buffers(5, std::vector<unsigned char>(up_to(4u << 20)));
     std::vector<std::uint64_t> receives;
     const std::uint64_t deadline = in(kSecond);
     for (int i = 0; i < 3; ++i) {
@@ -50,10 +51,10 @@ TEST_P(Processes, TalkToEachOther) {
   holds_to({"CONN-1", "OP-2"});
   PeerProcess peer(GetParam());
   const auto mine = endpoint();
-  for (std::uint64_t session = 1; session <= 3; ++session) {
-    duet_connection* const connection = connect(*mine, peer, session);
+  for (std::uint64_t nth = 1; nth <= 3; ++nth) {
+    duet_connection* const connection = connect(*mine, peer, nth);
     for (int i = 0; i < 20; ++i)
-      ASSERT_TRUE(echo(*mine, connection, 100 * session + i));
+      ASSERT_TRUE(echo(*mine, connection, 100 * nth + i));
     mine->close(connection);
   }
 }
@@ -87,22 +88,24 @@ TEST_P(Processes, ThatAreStoppedLeaveNothingHanging) {
 TEST_P(Processes, ThatAreGoneBeforeTheConnectAreReported) {
   holds_to({"CONN-4", "TIME-2", "ERR-1"});
   std::string address, ticket;
+  std::uint64_t session = 0;
   {
     PeerProcess peer(GetParam());
     address = peer.address();
     ticket = peer.ticket(1);
+    session = peer.session(1);
   }
   const auto mine = endpoint();
   duet_error error{};
   duet_connection* connection = nullptr;
-  if (mine->try_connect(address, ticket, 1, in(500 * kMillisecond), "rank 3", &connection, &error) ==
+  if (mine->try_connect(address, ticket, session, in(500 * kMillisecond), "rank 3", &connection, &error) ==
       DUET_OK) {
     ASSERT_TRUE(turn(
         {mine.get()}, [&] { return mine->state(connection, &error) == DUET_CONNECTION_FAILED; },
         2 * kSecond));
     mine->close(connection);
   }
-  EXPECT_TRUE(is_loss(error.status)) << error.status;
+  EXPECT_TRUE(is_loss(error.status)) << Status(error.status);
   EXPECT_THAT(std::string(error.text), HasSubstr("rank 3"));
 }
 
@@ -119,7 +122,7 @@ TEST_P(Processes, ThatAreStoppedBeforeTheConnectRunIntoItsDeadline) {
     ASSERT_TRUE(
         turn({mine.get()}, [&] { return mine->state(connection, &error) == DUET_CONNECTION_FAILED; }));
     const std::uint64_t failed_at = now_ns();
-    EXPECT_EQ(error.status, DUET_TIMED_OUT);
+    EXPECT_EQ(Status(error.status), DUET_TIMED_OUT);
     EXPECT_THAT(std::string(error.text), HasSubstr("rank 3"));
     mine->close(connection);
     best = std::min(best, failed_at > deadline ? failed_at - deadline : 0);
@@ -129,7 +132,7 @@ TEST_P(Processes, ThatAreStoppedBeforeTheConnectRunIntoItsDeadline) {
 
 TEST_P(Processes, ThatAreHitInMidMessageAreReportedInTimeAndTheOthersGoOn) {
   holds_to({"END-3", "TIME-3", "OP-1", "CONN-8", "ERR-1"});
-  constexpr std::size_t kBytes = 4u << 20;
+  const std::size_t bytes = up_to(4u << 20);
   constexpr std::uint64_t kDeadline = 300 * kMillisecond;
   std::minstd_rand random(std::random_device{}());
   const auto mine = endpoint();
@@ -138,21 +141,21 @@ TEST_P(Processes, ThatAreHitInMidMessageAreReportedInTimeAndTheOthersGoOn) {
   for (int round = 0; round < count(10, 100); ++round) {
     const int signal = round % 2 == 0 ? SIGKILL : SIGSTOP;
     SCOPED_TRACE(::testing::Message() << "round " << round << (signal == SIGKILL ? ", kill" : ", stop"));
-    PeerProcess victim(GetParam(), kBytes);
+    PeerProcess victim(GetParam(), bytes);
     duet_connection* const connection = connect(*mine, victim, 1, in(kPatience), "rank 3");
-    std::vector<unsigned char> out(kBytes), back(kBytes);
+    std::vector<unsigned char> out(bytes), back(bytes);
     const std::uint64_t hit_at = in(random() % (30 * kMillisecond));
     bool hit = false;
     std::uint64_t deadline = 0;
-    duet_status failure = DUET_OK;
+    Status failure = DUET_OK;
     // Message after message, until one of them fails, or is refused because the peer is known to be gone.
     while (failure == DUET_OK) {
       deadline = in(kDeadline);
       std::vector<std::uint64_t> ids;
       for (const bool send : {true, false}) {
         duet_error error{};
-        const duet_status status =
-            mine->try_post(send, connection, send ? out.data() : back.data(), kBytes, deadline, &error);
+        const Status status =
+            mine->try_post(send, connection, send ? out.data() : back.data(), bytes, deadline, &error);
         if (status == DUET_OK) ids.push_back(mine->last_id());
         if (status != DUET_OK) {
           EXPECT_THAT(std::string(error.text), HasSubstr("rank 3"));
@@ -179,7 +182,7 @@ TEST_P(Processes, ThatAreHitInMidMessageAreReportedInTimeAndTheOthersGoOn) {
     if (table_.last_error != nullptr) {
       duet_error error{};
       table_.last_error(connection, &error);
-      EXPECT_TRUE(is_loss(error.status)) << error.status;
+      EXPECT_TRUE(is_loss(error.status)) << Status(error.status);
       EXPECT_THAT(std::string(error.text), HasSubstr("rank 3"));
     }
     mine->close(connection);

@@ -53,7 +53,7 @@ TEST_P(Threads, TwoContextsPlayPingPongFromTwoThreads) {
 TEST_P(Threads, EveryPairOfFiveExchangesBothWaysAtOnce) {
   holds_to({"CTX-1", "CONN-3"});
   constexpr int kWorkers = 5;
-  constexpr int kMessages = 12;
+  constexpr int kMessages = kRoom;
   constexpr std::size_t kBytes = 20'000;
   std::vector<std::unique_ptr<Endpoint>> endpoints;
   std::vector<std::string> addresses;

@@ -21,7 +21,7 @@ class Waiting : public ContractTest {
     while (!done() && now_ns() < give_up) {
       std::uint64_t timeout = 5 * kSecond;
       if (table_.arm(endpoint.get(), &timeout) == DUET_OK) {
-        EXPECT_LE(timeout, 5 * kSecond) << "arm() may only lower it";
+        EXPECT_LE(timeout, 5 * kSecond) << "WAIT-2: arm() never raises it";
         pollfd wait{.fd = descriptor, .events = POLLIN, .revents = 0};
         ::poll(&wait, 1, static_cast<int>((timeout + kMillisecond - 1) / kMillisecond));
       }

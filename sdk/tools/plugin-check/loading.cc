@@ -11,6 +11,7 @@
 
 #include "shared/child_process.h"
 #include "transport/plugin_host.h"
+#include "transport/services.h"
 
 namespace duet::plugin_check {
 namespace {
@@ -51,8 +52,10 @@ void say_broken(const tools::Say& say, const std::string& text) {
   say(dump({{"broken", text}}));
 }
 
-/// Asks the entry point as a host with these services would, and gives whatever it wrote as its reason.
-const duet_transport* ask(const std::string& path, const duet_services& services, std::string* reason) {
+/// Asks the entry point as a host with these services would, and gives whatever it wrote as its reason. Says
+/// what is wrong with a reason.
+const duet_transport* ask(const tools::Say& say, const std::string& path, const duet_services& services,
+                          std::string* reason) {
   void* const handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (handle == nullptr) throw std::runtime_error(dlerror());
   const auto entry =
@@ -62,10 +65,21 @@ const duet_transport* ask(const std::string& path, const duet_services& services
   buffer.fill('#');
   const duet_transport* const table = entry(&services, buffer.data(), kReasonBytes);
   for (std::size_t i = kReasonBytes; i < buffer.size(); ++i) {
-    if (buffer[i] != '#') throw std::runtime_error("it wrote beyond reason_bytes");
+    if (buffer[i] == '#') continue;
+    say_broken(say, "the entry point wrote beyond reason_bytes");
+    return nullptr;
   }
-  if (table == nullptr && std::memchr(buffer.data(), '\0', kReasonBytes) == nullptr)
-    throw std::runtime_error("its reason does not end within reason_bytes");
+  const std::string untouched(kReasonBytes, '#');
+  if (table == nullptr && untouched.compare(0, kReasonBytes, buffer.data(), kReasonBytes) == 0) {
+    say_broken(say, "the entry point returned null and wrote no reason");
+    return nullptr;
+  }
+  if (table == nullptr && std::memchr(buffer.data(), '\0', kReasonBytes) == nullptr) {
+    say_broken(say, "the entry point returned null with a reason that does not end within reason_bytes");
+    return nullptr;
+  }
+  if (table == nullptr && buffer[0] == '\0')
+    say_broken(say, "the entry point returned null with an empty reason");
   *reason = table == nullptr ? buffer.data() : "";
   return table;
 }
@@ -75,13 +89,19 @@ Verdict check_table(const std::string& path, std::chrono::milliseconds patience,
     std::string reason, version, abi;
     const auto loaded = transport::load_plugin(path, &reason, &version, &abi);
     if (loaded == nullptr) return say_broken(say, reason);
+    const std::string file = path.substr(path.rfind('/') + 1), prefix = "libduet_transport_", suffix = ".so";
+    if (file.starts_with(prefix) && file.ends_with(suffix) &&
+        file != transport::plugin_file_name(loaded->name())) {
+      say_broken(say, "the table's name is \"" + loaded->name() + "\", the file's is " + file);
+    }
     say(dump({{"name", loaded->name()}, {"version", version}, {"abi", abi}}));
   };
-  return check("GivesATable", {"LOAD-1", "LOAD-2", "LOAD-3"}, patience, body, [&](const Json& json) {
-    json.at("name").get_to(identity->name);
-    json.at("version").get_to(identity->version);
-    json.at("abi").get_to(identity->abi);
-  });
+  return check("GivesATable", {"LOAD-1", "LOAD-2", "LOAD-3", "LOAD-6"}, patience, body,
+               [&](const Json& json) {
+                 json.at("name").get_to(identity->name);
+                 json.at("version").get_to(identity->version);
+                 json.at("abi").get_to(identity->abi);
+               });
 }
 
 Verdict check_other_major(const std::string& path, std::chrono::milliseconds patience) {
@@ -90,12 +110,9 @@ Verdict check_other_major(const std::string& path, std::chrono::milliseconds pat
         duet_services services = transport::host_services();
         services.abi_major = DUET_TRANSPORT_ABI_MAJOR + 1;
         std::string reason;
-        if (ask(path, services, &reason) != nullptr) {
+        if (ask(say, path, services, &reason) != nullptr)
           say_broken(say,
                      "it gave its table to a host of version " + std::to_string(services.abi_major) + ".0");
-        } else if (reason.empty()) {
-          say_broken(say, "it gave no reason");
-        }
       });
 }
 
@@ -107,8 +124,7 @@ Verdict check_no_services(const std::string& path, std::chrono::milliseconds pat
     services.struct_size = offsetof(duet_services, log);
     std::memset(reinterpret_cast<char*>(&services) + services.struct_size, 0x5a,
                 sizeof(services) - services.struct_size);
-    if (ask(path, services, &reason) == nullptr && reason.empty())
-      say_broken(say, "it declined without a reason");
+    ask(say, path, services, &reason);
   });
 }
 
@@ -128,15 +144,21 @@ Verdict check_probe(const std::string& path, const transport::Settings& settings
     const bool ends = std::memchr(result.reason, '\0', sizeof(result.reason)) != nullptr;
     if (!ends) return say_broken(say, "the reason of its probe() does not end");
     if (status != DUET_OK && result.reason[0] == '\0')
-      say_broken(say, "probe() failed with status " + std::to_string(status) + " and without a reason");
+      say_broken(say,
+                 std::string("probe() failed (") + transport::status_name(status) + ") without a reason");
     if (status == DUET_OK && result.viable == 0 && result.reason[0] == '\0')
       say_broken(say, "probe() says \"not viable\" without a reason");
+    constexpr std::uint64_t kLeast = std::uint64_t{1} << 21;
+    if (result.viable != 0 && result.largest_message != 0 && result.largest_message < kLeast) {
+      say_broken(say, "largest_message is " + std::to_string(result.largest_message) + ", the least is " +
+                          std::to_string(kLeast));
+    }
     say(dump({{"viable", status == DUET_OK && result.viable != 0},
               {"reason", result.reason},
               {"capabilities", result.capabilities},
               {"largest_message", result.largest_message}}));
   };
-  return check("Probes", {"PROBE-1", "LOAD-4"}, patience, body, [&](const Json& json) {
+  return check("Probes", {"PROBE-1", "PROBE-4", "LOAD-4"}, patience, body, [&](const Json& json) {
     json.at("viable").get_to(identity->viable);
     json.at("reason").get_to(identity->reason);
     json.at("capabilities").get_to(identity->capabilities);

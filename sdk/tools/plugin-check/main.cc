@@ -67,7 +67,7 @@ int check(const contract::Source& source, const std::vector<Test>& tests,
     report.add(verdict);
   if (!report.all_kept()) {
     report.totals();
-    return complain(path + " cannot be used as it is, the rest was not checked", kUnusable);
+    return complain(path + " cannot be used as it is, the rest was not checked", kBroken);
   }
   if (!identity.viable) {
     report.totals();
@@ -92,9 +92,9 @@ int main(int argc, char** argv) {
   CLI::App app{
       "Holds a transport plugin to the contract of duet/plugin/transport.h, sentence by sentence.\n"
       "Every check runs in a process of its own, so that a plugin that crashes or hangs is told where.\n"
-      "Exit codes: 0 all is kept; 1 something is broken; 2 wrong usage; 3 the plugin cannot be loaded, "
-      "probed\n"
-      "or used here.",
+      "Exit codes: 0 all is kept; 1 something is broken; 2 wrong usage; 3 nothing is broken, but the\n"
+      "plugin says that it cannot be used here, or does not move the memory.\n"
+      "The group Loading comes first, whatever the filter: without it there is nothing else to check.",
       "duet-plugin-check"};
   app.set_version_flag("--version", DUET_VERSION_STRING);
   Command command;
@@ -147,6 +147,7 @@ int main(int argc, char** argv) {
     const std::vector<Test> tests = prepare(source, command.filter);
     if (tests.empty()) return complain("no check matches --filter " + command.filter, kUsage);
     if (command.list) {
+      std::cout << "Loading.*  (always, and first)\n";
       for (const Test& test : tests)
         std::cout << test.group << "." << test.name << "\n";
       return kKept;

@@ -64,6 +64,7 @@ void Report::add(const Verdict& verdict) {
          << " s)";
   out_ << "\n";
   if (verdict.kind == Verdict::Kind::kBroken) {
+    if (!verdict.rules.empty()) out_ << kIndent << "this check holds the plugin to:\n";
     for (const std::string& id : verdict.rules)
       wrap(out_, id + ": " + contract::rule_of(id).text);
     for (const std::string& failure : verdict.failures)

@@ -12,11 +12,13 @@
  *   - A *connection* joins two contexts and carries two ordered streams of messages, one in each direction.
  * The k-th receive posted on one side takes the k-th send posted on the other. Message boundaries are kept.
  *     Posting order between send and receive does not matter. Both sides name the connection with the same
- *     64-bit *session*, agreed upon by the host on its control channel: a new connection to the same peer has
- * a new session, and nothing that belonged to the old one may ever appear on it.
+ *     64-bit *session*, agreed upon by the host on its control channel. A host gives one context a session at
+ * most once, whichever the peer: a new connection has a new session, and nothing that belonged to an old one
+ * may ever appear on it.
  *   - An *operation* is one send or one receive. It completes exactly once, always: delivered, failed, past
- * its deadline, cancelled, or because its connection or context was closed. Its buffer is lent to the plugin
- * from a successful post until that completion is returned by poll(), and never after. A send that completes
+ * its deadline, cancelled, or because its connection or context was closed. It is *in flight*, and its buffer
+ * lent to the plugin, from a successful post until that completion is returned by poll(), and never after. A
+ * connection takes at least 8 operations in flight in each direction. A send that completes
  * with DUET_OK has given its buffer back; whether the peer has the data only the peer can say, and closing
  * the connection may lose data that the peer has not received yet. A message of 0 bytes (data may then be
  * null) is a message like any other. A receive that is longer than its message completes with the message's
@@ -26,19 +28,25 @@
  *   - No call blocks, except poll() for at most the time that it is given, and close_context(), which may
  * take up to one second to let go of the operating system's resources.
  *   - Time: every deadline is nanoseconds on the host's monotonic clock, services->now_ns(). An operation
- * whose deadline has passed completes with DUET_TIMED_OUT within 100 ms, as long as the host polls. 0 means:
- * no deadline of its own (it then ends with its connection).
- *   - Errors: every function returns a duet_status. When it is not DUET_OK, *error (where there is one) holds
- * a category and a text that names what the plugin knows: peer address, provider, operating system error. The
- *     host adds local rank, peer rank, transport and epoch.
- *   - Pointers: results (error, context, connection, count, bytes, …) are never null. What a call is given is
+ * whose deadline has passed completes within 100 ms, as long as the host polls: with DUET_TIMED_OUT, or with
+ * DUET_OK when it was done before the plugin noticed. 0 means: no deadline of its own (it then ends with its
+ * connection). A timeout is a duration in nanoseconds; UINT64_MAX: no limit, so that now + timeout must not
+ * overflow.
+ *   - Errors: every function returns a duet_status. When it is neither DUET_OK nor DUET_AGAIN, *error (where
+ * there is one) holds the same status and a text that names what the plugin knows: peer address, provider,
+ * operating system error; with those two it may be left alone. The host adds local rank, peer rank, transport
+ * and epoch.
+ *   - Pointers: results (error, context, connection, count, bytes, …) are never null; settings and
+ * completions may be where their count or capacity is 0. What a call is given is
  * valid during the call, and copied by who needs it for longer; the memory of an operation is lent, as said.
  *
- * Versions: same major = compatible. Minor versions add optional slots at the tails of the two tables and
- * fields at the tails of the structs that begin with struct_size; nothing else ever changes within a major
- * version. A slot counts only if it lies within its struct_size and is not null. A plugin must check
- * services->struct_size before it uses a service, and the host does the same for the plugin's table. Across
- * majors, only the four heads of the tables keep their meaning: each side turns the other down.
+ * Versions: same major = compatible. Minor versions add optional slots at the tails of the two tables, fields
+ * at the tails of the structs that begin with struct_size, capability flags and optional settings; nothing
+ * else ever changes within a major version. struct_size is its owner's: the plugin's in duet_transport, the
+ * host's in all others. A slot or field counts only if it lies within it, and a slot only if it is not null:
+ * DUET_HAS_FIELD() tells. A host of 1.x always fills the three services of 1.0. Across majors these alone
+ * keep their form and meaning: the entry point's name and signature, null with a reason for "declined", and
+ * the four fields at the heads of the two tables. With them each side turns the other down.
  */
 #ifndef DUET_PLUGIN_TRANSPORT_H_
 #define DUET_PLUGIN_TRANSPORT_H_
@@ -59,6 +67,9 @@ extern "C" {
 #define DUET_PLUGIN_EXPORT __attribute__((visibility("default")))
 #endif
 
+/* Whether the struct at p, of that type, reaches beyond a field (of a table: a slot; look for null, too). */
+#define DUET_HAS_FIELD(p, type, field) ((p)->struct_size >= offsetof(type, field) + sizeof((p)->field))
+
 /* What a call came to, or an operation ended with. */
 typedef int32_t duet_status;
 enum {
@@ -68,7 +79,8 @@ enum {
   DUET_CANCELLED = 3, /* the operation was cancelled, or its connection was closed by this side */
   DUET_PEER_LOST = 4, /* the peer closed, died or cannot be reached; close the connection */
   DUET_MISUSE = 5,    /* the host broke this contract: a mistake in the host */
-  DUET_BROKEN = 6,    /* the context is unusable; close it */
+  DUET_BROKEN = 6,    /* the context is unusable; close it (of connect, accept, open: what was asked for could
+                         not be made, nothing else is harmed) */
   DUET_DEVICE_ERROR = 7, /* the accelerator reported an error */
   DUET_NOT_SUPPORTED = 8 /* this transport does not do that */
 };
@@ -87,8 +99,8 @@ enum { DUET_MEMORY_HOST = 0, DUET_MEMORY_CUDA = 1 };
 typedef struct duet_memory {
   void* data;
   uint64_t bytes;
-  int32_t kind; /* DUET_MEMORY_* */
-  int32_t device;
+  int32_t kind;   /* DUET_MEMORY_* */
+  int32_t device; /* its index; on the host without meaning */
   void* stream;
   void* registration; /* from register_memory(), or null */
 } duet_memory;
@@ -106,21 +118,24 @@ typedef struct duet_services {
   void (*count)(const char* name, uint64_t increment); /* a named counter that the host exports */
 } duet_services;
 
-enum {
-  DUET_CAPABILITY_HOST_MEMORY = 1u << 0,
-  DUET_CAPABILITY_CUDA_MEMORY = 1u << 1,
-  DUET_CAPABILITY_NEEDS_REGISTRATION = 1u << 2,
-  DUET_CAPABILITY_INTEGRITY = 1u << 3,  /* data arrive unaltered or not at all: the host may skip checksums */
-  DUET_CAPABILITY_EXACT_SIZE = 1u << 4, /* a receive must be posted with exactly the bytes of its send */
-  DUET_CAPABILITY_REMOTE = 1u << 5,     /* reaches other machines */
-  DUET_CAPABILITY_EXPERIMENTAL = 1u << 6
-};
+/* Flags of duet_probe_result.capabilities. */
+#define DUET_CAPABILITY_HOST_MEMORY (UINT64_C(1) << 0)
+#define DUET_CAPABILITY_CUDA_MEMORY (UINT64_C(1) << 1)
+#define DUET_CAPABILITY_NEEDS_REGISTRATION (UINT64_C(1) << 2)
+/* Data arrive unaltered or not at all: the host may skip checksums. */
+#define DUET_CAPABILITY_INTEGRITY (UINT64_C(1) << 3)
+/* A receive must be posted with exactly the bytes of its send. */
+#define DUET_CAPABILITY_EXACT_SIZE (UINT64_C(1) << 4)
+/* Reaches other machines. */
+#define DUET_CAPABILITY_REMOTE (UINT64_C(1) << 5)
+#define DUET_CAPABILITY_EXPERIMENTAL (UINT64_C(1) << 6)
 
+/* All zero when it is handed to probe(), but for struct_size. */
 typedef struct duet_probe_result {
   uint32_t struct_size; /* set by the host */
   int32_t viable;       /* 1: open_context() is expected to work here */
   uint64_t capabilities;
-  uint64_t largest_message; /* bytes; 0: unlimited. A longer one is refused with DUET_MISUSE */
+  uint64_t largest_message; /* bytes, 2^21 or more; 0: unlimited. A longer send is refused with DUET_MISUSE */
   char reason[240];         /* for a human: why not viable, or what would be used ("tcp over eth0") */
 } duet_probe_result;
 
@@ -137,11 +152,11 @@ typedef struct duet_connection duet_connection; /* defined by the plugin */
 typedef struct duet_connect_request {
   uint32_t struct_size;
   uint32_t reserved;
-  uint64_t session;    /* same on both sides, never reused between two contexts */
+  uint64_t session;    /* same on both sides; given to one context at most once */
   const void* address; /* connect(): the peer's address blob; accept(): null */
   uint64_t address_bytes;
   uint64_t deadline_ns; /* not ready by then: the connection fails with DUET_TIMED_OUT; 0: none */
-  const char* peer;     /* a name for messages, e.g. "rank 3"; copied */
+  const char* peer;     /* a name for messages, e.g. "rank 3": never null, at most 63 bytes */
   const void* ticket;   /* what make_ticket() of the accepting side gave for this session; null: none */
   uint64_t ticket_bytes;
 } duet_connect_request;
@@ -164,9 +179,9 @@ typedef struct duet_transport {
   const char* name;    /* "libfabric" */
   const char* version; /* the plugin's own */
 
-  /* Could open_context() work here with these settings? No side effects that outlast the call. Not viable is
-   * an answer, not a failure: DUET_OK. With anything else (DUET_MISUSE: a setting) result->reason says why.
-   */
+  /* Could open_context() work here with these settings? May be called often, at any time: no side effects
+   * that outlast the call. Not viable is an answer, not a failure: DUET_OK. With anything else (DUET_MISUSE:
+   * a setting) result->reason says why. */
   duet_status (*probe)(const duet_setting* settings, uint32_t count, duet_probe_result* result);
 
   duet_status (*open_context)(const duet_setting* settings, uint32_t count, duet_context** context,
@@ -205,27 +220,28 @@ typedef struct duet_transport {
   void (*unregister_memory)(duet_context* context, void* registration);
 
   /* operation: chosen by the host, unique within the context while in flight, given back in the completion.
-   * DUET_OK: accepted, exactly one completion will follow. Anything else: not accepted, no completion. */
+   * DUET_OK: accepted, exactly one completion will follow. Anything else: not accepted, no completion,
+   * nothing lent. DUET_AGAIN: no room (8 in flight in that direction always have it). */
   duet_status (*post_send)(duet_connection* connection, const duet_memory* memory, uint64_t operation,
                            uint64_t deadline_ns, duet_error* error);
   duet_status (*post_receive)(duet_connection* connection, const duet_memory* memory, uint64_t operation,
                               uint64_t deadline_ns, duet_error* error);
 
-  /* Makes progress and returns up to `capacity` completions, sleeping for at most timeout_ns until there is
-   * one. 0: do not sleep. It returns early, with *count == 0, when a connection became READY or FAILED, and
-   * may do so at any time. Returns DUET_OK (also with *count == 0) or DUET_BROKEN. */
+  /* Makes progress and returns up to `capacity` completions (0: none), sleeping for at most timeout_ns until
+   * there is one. 0: do not sleep. It returns early, with *count == 0, when a connection became READY or
+   * FAILED, and may do so at any time. Returns DUET_OK (also with *count == 0) or DUET_BROKEN. */
   duet_status (*poll)(duet_context* context, duet_completion* completions, uint32_t capacity,
                       uint64_t timeout_ns, uint32_t* count, duet_error* error);
 
-  /* Asks for an operation to end early. DUET_OK: its completion (CANCELLED, or OK if it was faster) will
-   * follow. DUET_AGAIN: still in flight and cannot be ended now: the buffer stays lent until its completion.
-   * DUET_MISUSE: not an operation of this connection. */
+  /* Asks for this operation, and nothing else, to end early. DUET_OK: its completion will follow: CANCELLED,
+   * or what it was before if it had ended already and was not polled. DUET_AGAIN: cannot be ended now, and
+   * goes on: the buffer stays lent until its completion. DUET_MISUSE: not in flight on this connection. */
   duet_status (*cancel)(duet_connection* connection, uint64_t operation);
 
   /* Optional, both or none: a file descriptor that becomes readable when poll() may have something to do, so
    * that one thread can sleep on this and on other things. Before each sleep the host calls arm(): DUET_OK:
-   * sleep on the descriptor (at most *timeout_ns, which the plugin may lower: its own next deadline);
-   * DUET_AGAIN: poll() first. */
+   * sleep on the descriptor, for at most *timeout_ns, which the plugin lowers to its own next deadline and
+   * never raises; DUET_AGAIN: poll() first. */
   duet_status (*wait_descriptor)(duet_context* context, int32_t* descriptor);
   duet_status (*arm)(duet_context* context, uint64_t* timeout_ns);
 
@@ -243,9 +259,9 @@ typedef struct duet_transport {
 } duet_transport;
 
 /* The one exported symbol. Called once per process (and, where two copies of the host are loaded, once by
- * each), before any other call. Returns the plugin's table (static, valid until the process ends), or null
- * after writing a reason of at most reason_bytes - 1 characters and a zero: to a host of another major
- * version, for one. */
+ * each, at any time), before any other call of that host. Returns the plugin's table (static, valid until the
+ * process ends), or null after writing a reason of at most reason_bytes - 1 characters and a zero: to a host
+ * of another major version, or without a service that the plugin needs. */
 typedef const duet_transport* (*duet_transport_plugin_function)(const duet_services* services, char* reason,
                                                                 uint64_t reason_bytes);
 #define DUET_TRANSPORT_PLUGIN_SYMBOL "duet_transport_plugin"
