@@ -118,17 +118,17 @@ typedef struct duet_services {
   void (*count)(const char* name, uint64_t increment); /* a named counter that the host exports */
 } duet_services;
 
-/* Flags of duet_probe_result.capabilities. */
-#define DUET_CAPABILITY_HOST_MEMORY (UINT64_C(1) << 0)
-#define DUET_CAPABILITY_CUDA_MEMORY (UINT64_C(1) << 1)
-#define DUET_CAPABILITY_NEEDS_REGISTRATION (UINT64_C(1) << 2)
-/* Data arrive unaltered or not at all: the host may skip checksums. */
-#define DUET_CAPABILITY_INTEGRITY (UINT64_C(1) << 3)
-/* A receive must be posted with exactly the bytes of its send. */
-#define DUET_CAPABILITY_EXACT_SIZE (UINT64_C(1) << 4)
-/* Reaches other machines. */
-#define DUET_CAPABILITY_REMOTE (UINT64_C(1) << 5)
-#define DUET_CAPABILITY_EXPERIMENTAL (UINT64_C(1) << 6)
+/* Flags of duet_probe_result.capabilities. (An enum, so that debug information, and with it the check of this
+ * ABI, knows them; C11 has no enumerators beyond bit 30.) */
+enum {
+  DUET_CAPABILITY_HOST_MEMORY = 1u << 0,
+  DUET_CAPABILITY_CUDA_MEMORY = 1u << 1,
+  DUET_CAPABILITY_NEEDS_REGISTRATION = 1u << 2,
+  DUET_CAPABILITY_INTEGRITY = 1u << 3,  /* data arrive unaltered or not at all: the host may skip checksums */
+  DUET_CAPABILITY_EXACT_SIZE = 1u << 4, /* a receive must be posted with exactly the bytes of its send */
+  DUET_CAPABILITY_REMOTE = 1u << 5,     /* reaches other machines */
+  DUET_CAPABILITY_EXPERIMENTAL = 1u << 6
+};
 
 /* All zero when it is handed to probe(), but for struct_size. */
 typedef struct duet_probe_result {
