@@ -10,9 +10,10 @@ namespace duet {
 enum class LogLevel { kDebug, kInfo, kWarning, kError };
 
 /// Where Duet's messages go: standard error by default, where messages that nobody reads (a full pipe) are
-/// dropped and counted rather than waited for. Thread-safe; the sink may be called from any thread, by several at
-/// once, and must not block: the communication thread speaks through it, too. What it throws is dropped with the
-/// message. One that was replaced may still be in a call for a moment. An empty sink restores the default.
+/// dropped and counted rather than waited for. Thread-safe; the sink may be called from any thread, by
+/// several at once, and must not block: the communication thread speaks through it, too. What it throws is
+/// dropped with the message. One that was replaced may still be in a call for a moment. An empty sink
+/// restores the default.
 DUET_API void set_log_sink(std::function<void(LogLevel, std::string_view)> sink);
 /// Messages below this level are dropped (default kInfo, or DUET_LOG=debug|info|warning|error).
 DUET_API void set_log_level(LogLevel level);

@@ -84,9 +84,8 @@ struct Link {
   bool touched = false;
 
   bool send(std::string_view bytes, zmq::send_flags more = zmq::send_flags::none) {
-    return support::uninterrupted([&] {
-      return socket.send(zmq::buffer(bytes), zmq::send_flags::dontwait | more).has_value();
-    });
+    return support::uninterrupted(
+        [&] { return socket.send(zmq::buffer(bytes), zmq::send_flags::dontwait | more).has_value(); });
   }
   bool receive(zmq::message_t& frame) { return support::receive_now(socket, frame); }
   bool readable() {

@@ -14,15 +14,15 @@ extern "C" void AnnotateIgnoreReadsEnd(const char* file, int line);
 namespace duet::support {
 
 /// Where ZeroMQ was built with PGM, as Debian's is, its first context sets up that library and its last one
-/// tears it down, and the two may race when several threads have contexts. An idle one that stays keeps it set
-/// up.
+/// tears it down, and the two may race when several threads have contexts. An idle one that stays keeps it
+/// set up.
 inline void keep_zeromq_set_up() {
   // `used`: otherwise the compiler drops a pointer that nobody reads, and leak checkers complain.
   [[gnu::used]] static zmq::context_t* const idle = new zmq::context_t;
 }
 
-/// Any call to a socket, one that does not wait included, may look at a descriptor, and a signal with a handler
-/// interrupts that, whatever SA_RESTART says. Nothing has happened then, and the call is made again.
+/// Any call to a socket, one that does not wait included, may look at a descriptor, and a signal with a
+/// handler interrupts that, whatever SA_RESTART says. Nothing has happened then, and the call is made again.
 template <typename Call>
 auto uninterrupted(Call&& call) {
   for (;;) {

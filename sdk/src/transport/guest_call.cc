@@ -59,8 +59,8 @@ class CrashNote {
 };
 
 /// What a library does to the process's signal handlers while it is loaded or set up is undone: how a program
-/// ends is for its embedder to say. (PSM, which libfabric brings along, has SIGINT and SIGTERM end it with code 1
-/// and without a word.)
+/// ends is for its embedder to say. (PSM, which libfabric brings along, has SIGINT and SIGTERM end it with
+/// code 1 and without a word.)
 class KeptSignalHandlers {
  public:
   KeptSignalHandlers() {

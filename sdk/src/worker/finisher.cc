@@ -75,8 +75,8 @@ void Finisher::advance(double now) {
       stage_deadline_ = now + options_.finish_timeout;
       [[fallthrough]];
     case Stage::kMeetingEnds:
-      // A meeting ends by itself as long as its peer is quick, or silent. One that comes forward a block at a time
-      // is broken off.
+      // A meeting ends by itself as long as its peer is quick, or silent. One that comes forward a block at a
+      // time is broken off.
       if (meetings_ != nullptr && meetings_->in_meeting()) {
         if (now < stage_deadline_) return;
         meetings_->break_off(now, "training is over, and the peer is too slow");

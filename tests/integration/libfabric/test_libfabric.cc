@@ -306,8 +306,8 @@ TEST(Libfabric, AnIdleContextSleeps) {
   EXPECT_LT(cpu_seconds() - before, 0.01);
 }
 
-// libfabric does not like to sleep then. A tenth of a core: one that spins takes a whole one, and a sanitizer makes each of
-// the thousand wakeups dearer.
+// libfabric does not like to sleep then. A tenth of a core: one that spins takes a whole one, and a sanitizer
+// makes each of the thousand wakeups dearer.
 TEST(Libfabric, AContextWithAMessageButNoReceiveSleeps) {
   Pair pair;
   std::vector<char> room(3);

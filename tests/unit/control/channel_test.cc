@@ -73,11 +73,13 @@ TEST(Channel, CarriesMessagesBothWaysInOrder) {
 
 TEST(Channel, SignalsInterruptNothing) {
   Channel a(ChannelOptions{}), b(ChannelOptions{});
-  struct sigaction ours {}, before {};
+  struct sigaction ours {
+  }, before{};
   ours.sa_handler = [](int) {};
   ours.sa_flags = SA_RESTART;
   ASSERT_EQ(sigaction(SIGALRM, &ours, &before), 0);
-  const itimerval often{.it_interval = {.tv_sec = 0, .tv_usec = 100}, .it_value = {.tv_sec = 0, .tv_usec = 100}};
+  const itimerval often{.it_interval = {.tv_sec = 0, .tv_usec = 100},
+                        .it_value = {.tv_sec = 0, .tv_usec = 100}};
   ASSERT_EQ(setitimer(ITIMER_REAL, &often, nullptr), 0);
   const Clock::time_point start = Clock::now();
   int sent = 0;
