@@ -48,7 +48,7 @@ PLUGIN_REFUSED = [
     ("} duet_completion;", "  uint64_t more;\n} duet_completion;", "duet_completion"),
     ("  char reason[240]; ", "  char reason[250]; ", "duet_probe_result"),
     ("  uint64_t session; ", "  uint32_t session, more; ", "duet_connect_request"),
-    ("  int32_t device;\n", "", "duet_memory"),
+    ("  int32_t device; /*", "  /*", "duet_memory"),
     ("typedef int32_t duet_status;", "typedef int64_t duet_status;", "duet_error"),
 ]
 PLUGIN_ALLOWED = [
