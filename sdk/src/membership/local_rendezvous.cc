@@ -111,7 +111,8 @@ Roster LocalRendezvous::join(const Entry& mine, const JoinOptions& options) {
   if (!shared.changed.wait_until(lock, std::min(deadline, notice.due()), decided)) {
     const std::string awaited = fmt::format("{} to join at local:{}", missing(), name_);
     lock.unlock();  // whoever is told may take their time
-    notice.tell_once(options.complete_timeout, "DUET_JOIN_TIMEOUT", [&] { return awaited; });
+    notice.tell_once(options.complete_timeout, "DUET_JOIN_TIMEOUT",
+                     [&]() -> const std::string& { return awaited; });
     lock.lock();
   }
   if (!shared.changed.wait_until(lock, deadline, decided)) {
