@@ -64,12 +64,13 @@ void require_usable(const PluginsCommand& command, const std::vector<TransportCa
   for (const TransportCandidate& candidate : candidates) {
     if (candidate.name == name) {  // the first of a name decides
       if (candidate.viable) return;
-      const std::string settings =
-          command.transport_settings.empty() ? "" : " with " + command.transport_settings;
-      throw TransportError("transport \"" + asked + "\"" + settings +
-                           " cannot be used here: " + candidate.reason);
+      std::string what = "transport \"" + asked + "\"";
+      if (!command.transport_settings.empty()) what += " with " + command.transport_settings;
+      throw TransportError(what + " cannot be used here: " + candidate.reason);
     }
-    if (!candidate.name.empty()) found += (found.empty() ? "" : ", ") + candidate.name;
+    if (candidate.name.empty()) continue;
+    if (!found.empty()) found += ", ";
+    found += candidate.name;
   }
   throw TransportError("there is no transport \"" + name + "\", only " + found +
                        "; install the plugin, or name its folder (--plugin-path, DUET_PLUGIN_PATH)");
