@@ -7,21 +7,19 @@
 
 #include <duet/duet.h>
 
-#include <charconv>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <exception>
 #include <random>
-#include <string_view>
-#include <system_error>
 #include <thread>
 #include <vector>
+
+#include "steps.h"
 
 namespace {
 
 constexpr int kSize = 1000;
-constexpr int kMostSteps = 1000000000;
 
 std::vector<float> make_target() {
   std::mt19937 random(1);
@@ -42,18 +40,7 @@ double distance(const std::vector<float>& a, const std::vector<float>& b) {
 }  // namespace
 
 int main(int argc, char** argv) try {
-  const std::string_view text = argc > 1 ? argv[1] : "2000";
-  if (text == "-h" || text == "--help") {
-    std::puts("usage: duet-quadratic [steps]");
-    return 0;
-  }
-  int steps = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), steps);
-  if (error != std::errc() || end != text.data() + text.size() || steps < 1 || steps > kMostSteps) {
-    std::fprintf(stderr, "duet-quadratic: steps must be a whole number from 1 to %d, not '%s'\n", kMostSteps,
-                 argv[1]);
-    return 2;
-  }
+  const int steps = samples::steps_from(argc, argv, "duet-quadratic");
 
   std::vector<float> x(kSize, 0.0F);
   duet::Worker worker(duet::Options::from_environment(),

@@ -6,34 +6,19 @@
 
 #include <duet/duet.h>
 
-#include <charconv>
 #include <chrono>
 #include <cstdio>
 #include <exception>
 #include <memory>
 #include <string>
-#include <string_view>
-#include <system_error>
 #include <thread>
 #include <vector>
 
 #include "rack_policy.h"
-
-constexpr int kMostSteps = 1000000000;
+#include "steps.h"
 
 int main(int argc, char** argv) try {
-  const std::string_view text = argc > 1 ? argv[1] : "2000";
-  if (text == "-h" || text == "--help") {
-    std::puts("usage: duet-racks [steps]");
-    return 0;
-  }
-  int steps = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), steps);
-  if (error != std::errc() || end != text.data() + text.size() || steps < 1 || steps > kMostSteps) {
-    std::fprintf(stderr, "duet-racks: steps must be a whole number from 1 to %d, not '%s'\n", kMostSteps,
-                 argv[1]);
-    return 2;
-  }
+  const int steps = samples::steps_from(argc, argv, "duet-racks");
 
   auto options = duet::Options::from_environment();
   options.topology_policy = std::make_shared<RackPolicy>(4, 0.2);

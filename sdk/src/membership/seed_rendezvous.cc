@@ -79,15 +79,16 @@ Roster SeedRendezvous::serve(const Entry& mine, const JoinOptions& options) {
   SeedDesk desk(mine, options.run_id);
   WaitNotice notice(mine);
   const double deadline = seconds_now() + options.complete_timeout;
-  while (!desk.complete()) {
+  for (;;) {
     serve_messages(desk, mine);
     answer(desk.on_time(seconds_now()), mine, desk.roster().run_id);
     if (!desk.refusal().empty()) {
       tell_stragglers(desk, mine);
       throw MembershipError(desk.refusal());
     }
+    if (desk.complete()) return desk.roster();
     const double now = seconds_now();
-    if (!desk.complete() && now >= deadline) {
+    if (now >= deadline) {
       const std::string reason = fmt::format(
           "{} of {} workers did not join at {}:{} within {:g} s (DUET_JOIN_TIMEOUT): {}; look whether they "
           "run, and at their messages",
@@ -96,12 +97,10 @@ Roster SeedRendezvous::serve(const Entry& mine, const JoinOptions& options) {
       answer(desk.time_out(reason), mine, desk.roster().run_id);
       throw TimeoutError(reason);
     }
-    if (desk.complete()) break;
     notice.tell_once(options.complete_timeout, "DUET_JOIN_TIMEOUT",
                      [&] { return awaited_at(seed_, desk.missing()); });
     channel_.wait(std::min(kSlice, deadline - now));
   }
-  return desk.roster();
 }
 
 void SeedRendezvous::serve_messages(SeedDesk& desk, const Entry& mine) {

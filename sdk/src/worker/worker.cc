@@ -151,15 +151,13 @@ class Worker::Impl : public StepContext {
   void check_caller() const {
     if (communication != nullptr && communication->is_this_thread()) {
       throw Error(
-          "step(), edit(), set_stream() and finish() are for the trainer's thread; the observer of meetings "
-          "may "
-          "not call them");
+          "step(), edit(), set_stream() and finish() are for the trainer's thread; the observer of "
+          "meetings may not call them");
     }
     if (inside) {
       throw Error(
-          "step(), edit(), sketch(), set_stream() and finish() may not be called from within the function "
-          "that "
-          "was handed to step() or edit(): call them one after the other");
+          "step(), edit(), sketch(), set_stream() and finish() may not be called from within the "
+          "function that was handed to step() or edit(): call them one after the other");
     }
   }
 
