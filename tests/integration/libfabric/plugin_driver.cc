@@ -212,6 +212,17 @@ bool poll_both(Endpoint& a, Endpoint& b, const std::function<bool()>& done, std:
   return true;
 }
 
+bool both_ready(duet_connection* a, duet_connection* b) {
+  return state_of(a) == DUET_CONNECTION_READY && state_of(b) == DUET_CONNECTION_READY;
+}
+
+Pair::Pair() {
+  from_a = a.connect(b.address(), 1, in_ms(5000));
+  from_b = b.accept(1, in_ms(5000));
+  EXPECT_TRUE(poll_both(
+      a, b, [&] { return both_ready(from_a, from_b); }, 5000));
+}
+
 Child::Child(const std::function<void(Child&)>& body) {
   int down[2];
   int up[2];

@@ -57,6 +57,18 @@ duet_error error_of(duet_connection* connection);
 /// Polls both in turn: two endpoints of one process.
 bool poll_both(Endpoint& a, Endpoint& b, const std::function<bool()>& done, std::uint64_t milliseconds);
 
+bool both_ready(duet_connection* a, duet_connection* b);
+
+/// Two endpoints of this process and a connection between them that is ready.
+struct Pair {
+  Pair();
+
+  Endpoint a;
+  Endpoint b;
+  duet_connection* from_a = nullptr;
+  duet_connection* from_b = nullptr;
+};
+
 /// A child process that runs `body`, with a pipe each way. Fork before opening endpoints in the parent: a
 /// child would inherit their sockets and keep them alive. Killed at the end if it has not left by itself.
 class Child {
