@@ -47,7 +47,8 @@ endif()
 find_program(DUET_CCACHE ccache)
 if(DUET_CCACHE AND PROJECT_IS_TOP_LEVEL AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   set(CMAKE_C_COMPILER_LAUNCHER ${DUET_CCACHE})
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${DUET_CCACHE})
+  # What it must overlook where headers are precompiled.
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros ${DUET_CCACHE})
 endif()
 
 # duet_part(NAME AVAILABLE <var> REASON <text>): sets DUET_WITH_<NAME> from the option and what was found.

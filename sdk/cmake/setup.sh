@@ -60,5 +60,7 @@ build() {
   say "built preset $preset in $((SECONDS - start)) s"
 }
 
+# What two builds of this checkout have in common is compiled once.
+export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
 log_folder=build/logs
 mkdir -p "$log_folder"

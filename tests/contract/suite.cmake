@@ -9,4 +9,5 @@ add_library(duet_contract OBJECT ${files})
 target_compile_features(duet_contract PUBLIC cxx_std_20)
 target_include_directories(duet_contract PUBLIC ${duet_SOURCE_DIR}/tests ${duet_SOURCE_DIR}/sdk/include
                                                 ${duet_SOURCE_DIR}/sdk/src)
-target_link_libraries(duet_contract PRIVATE duet_warnings PUBLIC GTest::gmock GTest::gtest Threads::Threads ${CMAKE_DL_LIBS})
+target_link_libraries(duet_contract PUBLIC GTest::gmock GTest::gtest Threads::Threads ${CMAKE_DL_LIBS})
+duet_test_code(duet_contract)
