@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "dynamics/passes.h"
+#include "hwy/cache_control.h"
 #include "telemetry/sketch_row.h"
 
 // Compiled once per SIMD target, chosen at run time: see dynamics/passes.cc.
@@ -60,6 +61,54 @@ HWY_INLINE void add_lanes(D, const float* x, const float* d, const std::uint32_t
   hn::StoreU(hn::Add(hn::LoadU(wide, sums + lane), hn::PromoteTo(wide, turned)), wide, sums + lane);
 }
 
+// Some targets have no halves of vectors, or no arrays of them.
+#undef DUET_WHOLE_ROWS
+#define DUET_WHOLE_ROWS (HWY_TARGET != HWY_SCALAR && !HWY_HAVE_SCALABLE)
+
+#if DUET_WHOLE_ROWS
+// A whole row. The sign that is due lies in the topmost bit of its word, and each step moves the next one
+// there. What is sketched comes from memory, never from a cache: with so much to do for each line, the
+// processor by itself looks ahead too little.
+template <bool kSum>
+HWY_INLINE void add_row(const Row& row, const float* x, const float* d, double* sums) {
+  const hn::CappedTag<float, Sketcher::kStep> narrow;
+  const hn::Half<decltype(narrow)> half;
+  const hn::Repartition<double, decltype(narrow)> wide;
+  const hn::Repartition<std::uint32_t, decltype(narrow)> bits;
+  constexpr std::size_t kLanes = hn::MaxLanes(narrow);
+  constexpr std::size_t kParts = Sketcher::kStep / kLanes;
+  constexpr std::size_t kAhead = 128;
+  const auto topmost = hn::Set(bits, 0x80000000U);
+  for (std::size_t group = 0; group < kSketchGroups; ++group) {
+    hn::Vec<decltype(bits)> words[kParts];
+#pragma GCC unroll 4
+    for (std::size_t part = 0; part < kParts; ++part)
+      words[part] = hn::LoadU(bits, row.signs[group] + part * kLanes);
+    const std::size_t begin = group * kStepsPerGroup * Sketcher::kStep;
+    for (std::size_t at = begin; at < begin + kStepsPerGroup * Sketcher::kStep; at += Sketcher::kStep) {
+      double* const place = sums + (at + row.rotation) % kSketchSize;
+      hwy::Prefetch(x + at + kAhead);
+      if (kSum) hwy::Prefetch(d + at + kAhead);
+#pragma GCC unroll 4
+      for (std::size_t part = 0; part < kParts; ++part) {
+        const std::size_t i = at + part * kLanes;
+        auto value = hn::LoadU(narrow, x + i);
+        if (kSum) value = hn::Add(value, hn::LoadU(narrow, d + i));
+        const auto sign = hn::And(words[part], topmost);
+        words[part] = hn::Add(words[part], words[part]);
+        const auto turned = hn::BitCast(narrow, hn::Xor(hn::BitCast(bits, value), sign));
+        double* const lower = place + part * kLanes;
+        double* const upper = lower + kLanes / 2;
+        hn::StoreU(hn::Add(hn::LoadU(wide, lower), hn::PromoteTo(wide, hn::LowerHalf(half, turned))), wide,
+                   lower);
+        hn::StoreU(hn::Add(hn::LoadU(wide, upper), hn::PromoteTo(wide, hn::UpperHalf(half, turned))), wide,
+                   upper);
+      }
+    }
+  }
+}
+#endif
+
 template <bool kSum>
 HWY_INLINE void add_range(std::uint64_t key, const float* x, const float* d, std::size_t offset,
                           std::size_t count, double* sums) {
@@ -73,6 +122,13 @@ HWY_INLINE void add_range(std::uint64_t key, const float* x, const float* d, std
     const Row row(key, (offset + done) / kSketchSize);
     const float* const row_x = x + done;
     const float* const row_d = kSum ? d + done : nullptr;
+#if DUET_WHOLE_ROWS
+    if (end - column == kSketchSize) {
+      add_row<kSum>(row, row_x, row_d, sums);
+      done += kSketchSize;
+      continue;
+    }
+#endif
     for (std::size_t at = column; at < end;) {
       const std::size_t group = at / (kStepsPerGroup * Sketcher::kStep);
       const std::size_t step = at / Sketcher::kStep % kStepsPerGroup;
