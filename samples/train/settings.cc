@@ -91,8 +91,10 @@ std::optional<int> parse(int argc, const char* const* argv, Settings& settings) 
                  "Average batch-norm's statistics in every k-th meeting, too; 0: at the end only")
       ->check(CLI::Range(0, 1000000))
       ->capture_default_str();
-  app.add_option("--seed", options.seed, "Of the model, the shuffling and the meetings")
-      ->capture_default_str();
+  app.add_option_function<std::string>(
+         "--seed", [&](const std::string& text) { options.set("seed", text, "--seed"); },
+         "Of the model, the shuffling and the meetings")
+      ->default_str(options.get("seed"));
   app.add_option("--report", settings.report, "Write the run's report there, as JSON");
   app.add_flag("--progress", settings.progress, "Print a line per second");
   app.add_option("--workers", settings.workers, "Run so many workers as threads of this process")

@@ -39,7 +39,7 @@ Faults parse_faults(const std::string& text) {
     const std::string_view item = all.substr(from, to - from);
     from = to + 1;
     const std::size_t equals = item.find('=');
-    if (equals == std::string_view::npos) refuse(item, "is not NAME=VALUE");
+    if (equals == std::string_view::npos) refuse(item, "is not NAME=VALUE, as in delay=0.002");
     const std::string_view name = item.substr(0, equals);
     const std::string_view value = item.substr(equals + 1);
     if (!seen.insert(name).second) refuse(item, "is given twice");
@@ -56,7 +56,7 @@ Faults parse_faults(const std::string& text) {
       faults.disconnect = number(item, value, 1.0);
     } else if (name == "edges") {
       const std::size_t colon = value.find(':');
-      if (colon == std::string_view::npos) refuse(item, "is not edges=FRACTION:FACTOR");
+      if (colon == std::string_view::npos) refuse(item, "is not edges=FRACTION:FACTOR, as in edges=0.25:4");
       faults.slow_edges = number(item, value.substr(0, colon), 1.0);
       faults.slow_factor = number(item, value.substr(colon + 1), kAnything);
       if (faults.slow_factor < 1.0) refuse(item, "FACTOR must be at least 1");
