@@ -25,14 +25,14 @@ def commit():
 
 
 def printed(folder):
-    """What the tests of the proofs stage printed, by test, without unittest's own lines."""
-    path = pathlib.Path(folder) / "proofs.xml"
-    if not path.exists():
-        return
-    for case in xml.parse(path).getroot().iter("testcase"):
-        lines = [line.rstrip() for line in (case.findtext("system-out") or "").splitlines()]
-        lines = [line for line in lines if line not in ("", "ok", "OK") and not line.startswith(("-----", "Ran "))]
-        yield case.get("name"), float(case.get("time", 0)), lines
+    """What the tests of the stages proofs and bench printed, by test, without unittest's own lines."""
+    for path in (pathlib.Path(folder) / name for name in ("proofs.xml", "bench.xml")):
+        if not path.exists():
+            continue
+        for case in xml.parse(path).getroot().iter("testcase"):
+            lines = [line.rstrip() for line in (case.findtext("system-out") or "").splitlines()]
+            lines = [line for line in lines if line not in ("", "ok", "OK") and not line.startswith(("-----", "Ran "))]
+            yield case.get("name"), float(case.get("time", 0)), lines
 
 
 def stage(seconds):
