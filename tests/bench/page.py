@@ -40,7 +40,7 @@ def _passes(figures):
 
     for name, one in figures["passes"].items():
         verdict = judge_pass(name, one)
-        text = _yes(verdict.good) + (f", of a {verdict.remark} only" if verdict.remark and verdict.good else "")
+        text = _yes(verdict.good) + (f" ({verdict.wanted})" if verdict.wanted != "at least 80 %" else "") + (f", of a {verdict.remark} only" if verdict.remark and verdict.good else "")
         if name in WITHOUT_A_BOUND:
             name, text = f"{name} (checksum and distance), out of cache: no meeting does that", ""
         lines.append(row(name, one, f"{1e3 * one['seconds']:.1f}", text))
