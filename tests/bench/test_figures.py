@@ -107,7 +107,7 @@ class Figures(unittest.TestCase):
 
     def test_the_page(self):
         text = page(GOOD, "here", {}, None)
-        self.assertIn("| sketch | 10.0 | 70 % | 95 % |  | yes, of a reading loop only |", text)
+        self.assertIn("| sketch | 10.0 | 70 % | 95 % |  | yes (at least 60 %), of a reading loop only |", text)
         self.assertIn("| mix | 10.0 | 150 % |  | 100 % | yes |", text)
         self.assertNotIn("**no**", text)
         self.assertNotIn("gossip", text)

@@ -33,7 +33,7 @@ def judge_pass(name, one):
     """One fused pass: against copy or triad, and where it only reads against a loop that only reads (decision 0007)."""
     wanted = SKETCH_RATIO if name == "sketch" else PASS_RATIO
     best, remark = one["of_copy_or_triad"], ""
-    if best < wanted and "of_a_reading_loop" in one:
+    if best < PASS_RATIO and "of_a_reading_loop" in one:
         best, remark = one["of_a_reading_loop"], "reading loop"
     figure = f"{100 * best:.0f} % of {'a reading loop' if remark else 'copy/triad'}"
     return Verdict(f"pass {name}", figure, f"at least {100 * wanted:.0f} %", best >= wanted, remark)
