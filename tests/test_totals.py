@@ -37,6 +37,11 @@ class Totals(unittest.TestCase):
         self.assertIn("    FAILED Bad", lines)
         self.assertIn("    skipped Away: skipped: no such tool", lines)
 
+    def test_a_reason_of_googletest_follows_the_place(self):
+        gtest = '<testcase name="G"><skipped message=""/><system-out>a/b.cc:9: Skipped\nneeds tickets\n[  SKIPPED ] G</system-out></testcase>'
+        lines, _ = totals([read_stage("release", junit(more=gtest), "")])
+        self.assertIn("    skipped G: needs tickets", lines)
+
     def test_second_tries_are_named(self):
         for how in ("Failed ", "Timeout", "Exception: SegFault"):
             with self.subTest(how):

@@ -39,7 +39,9 @@ def tries(log):
 
 def reason(case):
     output = (case.findtext("system-out") or "").strip().splitlines()
-    said = [line.strip() for line in output if "skip" in line.lower()]
+    # GoogleTest says where, and in the next line why.
+    said = [why.strip() for where, why in zip(output, output[1:]) if where.endswith(": Skipped")]
+    said += [line.strip() for line in output if "skip" in line.lower()]
     return said[0] if said else case.find("skipped").get("message", "")
 
 
