@@ -63,6 +63,7 @@ TEST_P(DPsgdGraphs, EveryStepIsOneMultiplicationByTheMetropolisMatrix) {
     }
     const auto statistics = worker.statistics();
     EXPECT_EQ(statistics.meetings, graph.neighbours(mine.rank).size() * kSteps);
+    EXPECT_GT(statistics.peer_wait_seconds, 0.0);
     worker.finish();
     // 3.5 is the mean of the steps; the mean is kept.
     EXPECT_NEAR(x[0], 3.5 * kSteps, 1e-3);
