@@ -3,6 +3,7 @@
 #include <QPointF>
 #include <QString>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "duet/observer/snapshot.h"
@@ -20,11 +21,11 @@ struct GraphNode {
 struct GraphEdge {
   int a = 0;
   int b = 0;
-  double rate = 0.0;               ///< meetings per second
-  std::optional<double> age = std::nullopt;       ///< seconds since the last meeting
-  double pulse = 0.0;              ///< 1: they meet just now … 0: that is over
+  double rate = 0.0;                         ///< meetings per second
+  std::optional<double> age = std::nullopt;  ///< seconds since the last meeting
+  double pulse = 0.0;                        ///< 1: they meet just now … 0: that is over
   bool in_graph = true;
-  bool removed = false;            ///< in the what-if
+  bool removed = false;  ///< in the what-if
   QString tip = {};
 };
 
@@ -35,6 +36,7 @@ struct GraphScene {
   double largest_rate = 0.0;  ///< drawn widest
   double old_age = 10.0;      ///< seconds; older is drawn like this
   std::optional<int> focused;
+  std::optional<std::pair<int, int>> picked_edge;  ///< as GraphEdge has its ends
   QString empty_text;
 };
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "data/number_text.h"
 #include "graph/graph_layout.h"
 #include "plot/axis_scale.h"
 
@@ -11,7 +12,9 @@ namespace duet::dashboard {
 
 namespace {
 
-QString tr(const char* text) { return QCoreApplication::translate("GraphViewModel", text); }
+QString tr(const char* text) {
+  return QCoreApplication::translate("GraphViewModel", text);
+}
 
 QString known(const std::optional<double>& value, const QString& unit) {
   return value ? value_text(*value) + unit : QStringLiteral("–");
@@ -36,8 +39,10 @@ QString edge_tip(const observer::Edge& edge, double now) {
       .arg(known(edge.meeting_age(now), " s"));
 }
 
-/// Above this many edges tips are made for nobody: they cost more than the picture.
+/// Above this many edges tips are made for nobody: they cost more than the picture. Below, once in so many
+/// seconds.
 constexpr std::size_t kTips = 4000;
+constexpr double kTipInterval = 1.0;
 /// An edge counts as old after the time of this many meetings at its target rate.
 constexpr double kOldMeetings = 10.0;
 
@@ -47,6 +52,7 @@ void GraphViewModel::clear() {
   scene_ = {};
   description_.clear();
   edges_laid_out_ = 0;
+  tips_at_ = 0.0;
 }
 
 void GraphViewModel::lay_out(const observer::Snapshot& snapshot) {
@@ -59,17 +65,21 @@ void GraphViewModel::lay_out(const observer::Snapshot& snapshot) {
   std::vector<QPointF> before;
   // Places of another kind of graph, or of one whose edges were not known yet, are not worth keeping.
   if (description_ == shape.description && edges_laid_out_ > 0) {
-    for (const GraphNode& node : scene_.nodes) before.push_back(node.place);
+    for (const GraphNode& node : scene_.nodes)
+      before.push_back(node.place);
   }
   description_ = shape.description;
   edges_laid_out_ = shape.edges.size();
   const std::vector<QPointF> places = layout_graph(shape, before);
   scene_.nodes.resize(places.size());
-  for (std::size_t k = 0; k < places.size(); ++k) scene_.nodes[k].place = places[k];
+  for (std::size_t k = 0; k < places.size(); ++k)
+    scene_.nodes[k].place = places[k];
 }
 
 void GraphViewModel::apply(const observer::Snapshot& snapshot, bool shape_changed, const WhatIf& what) {
   scene_.empty_text = tr("Waiting for workers");
+  const bool tips = shape_changed || std::abs(snapshot.time - tips_at_) >= kTipInterval;
+  if (tips) tips_at_ = snapshot.time;
   if (shape_changed || scene_.nodes.size() != snapshot.workers.size() || description_ != snapshot.run.graph) {
     lay_out(snapshot);
   }
@@ -79,7 +89,7 @@ void GraphViewModel::apply(const observer::Snapshot& snapshot, bool shape_change
     node.state = worker.state;
     node.finite = worker.finite;
     node.removed = what.workers.contains(worker.rank);
-    if (scene_.nodes.size() <= kTips) node.tip = node_tip(worker);
+    if (tips && scene_.nodes.size() <= kTips) node.tip = node_tip(worker);
   }
   scene_.edges.resize(snapshot.edges.size());
   double target = 0.0;
@@ -95,11 +105,7 @@ void GraphViewModel::apply(const observer::Snapshot& snapshot, bool shape_change
     edge.age = from.meeting_age(snapshot.time);
     edge.pulse = edge.age ? std::clamp(1.0 - *edge.age / kPulse, 0.0, 1.0) : 0.0;
     edge.removed = what.edges.contains({from.a, from.b});
-    if (snapshot.edges.size() <= kTips) {
-      edge.tip = edge_tip(from, snapshot.time);
-    } else {
-      edge.tip.clear();
-    }
+    if (tips) edge.tip = snapshot.edges.size() <= kTips ? edge_tip(from, snapshot.time) : QString();
     if (!from.in_graph) continue;
     largest = std::max(largest, edge.rate);
     if (from.target_per_second && *from.target_per_second > 0) {
@@ -110,7 +116,8 @@ void GraphViewModel::apply(const observer::Snapshot& snapshot, bool shape_change
   // Round, and with room: edges do not change their width whenever the busiest one does.
   scene_.largest_rate = largest > 0 ? AxisScale::nice_step(largest) : 0.0;
   if (targets > 0) {
-    scene_.old_age = AxisScale::nice_step(std::clamp(kOldMeetings * static_cast<double>(targets) / target, 2.0, 600.0));
+    scene_.old_age =
+        AxisScale::nice_step(std::clamp(kOldMeetings * static_cast<double>(targets) / target, 2.0, 600.0));
   }
 }
 

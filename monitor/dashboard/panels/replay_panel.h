@@ -7,6 +7,7 @@
 #include <QWidget>
 
 #include "duet/observer/source.h"
+#include "panels/elided_label.h"
 
 namespace duet::dashboard {
 
@@ -34,13 +35,15 @@ class ReplayPanel : public QWidget {
 
  private:
   void seek();
+  /// A recording that has come to its end still "plays"; for whoever looks it stands, and starts again.
+  bool moving() const;
 
   observer::Playback* playback_ = nullptr;
   QToolButton* play_;
   QSlider* slider_;
   QLabel* position_;
   QComboBox* speed_;
-  QLabel* note_;
+  ElidedLabel* note_;
 };
 
 }  // namespace duet::dashboard

@@ -6,8 +6,9 @@
 #include <QStringList>
 #include <QThreadPool>
 #include <cmath>
+#include <utility>
 
-#include "plot/axis_scale.h"
+#include "data/number_text.h"
 
 namespace duet::dashboard {
 
@@ -36,54 +37,72 @@ WhatIfPanel::WhatIfPanel(const Theme& theme, QWidget* parent)
   hide();
 }
 
-void WhatIfPanel::set_theme(const Theme& theme) { theme_ = theme; }
+void WhatIfPanel::set_theme(const Theme& theme) {
+  theme_ = theme;
+}
 
 void WhatIfPanel::ask(const GraphOfRun& run, const WhatIf& what) {
   what_ = what;
-  const std::uint64_t question = ++question_;
   setVisible(!what.empty());
-  if (what.empty()) {
-    busy_ = false;
-    return;
-  }
-  busy_ = true;
+  next_.reset();
+  if (what.empty()) return;
+  next_ = Question{run, what};
   if (label_->text().isEmpty()) label_->setText(tr("Computing …"));
+  // What stands there answers the former question.
+  label_->setEnabled(false);
+  if (!computing_) compute();
+}
+
+void WhatIfPanel::compute() {
+  computing_ = true;
+  const Question question = *std::exchange(next_, std::nullopt);
   const QPointer<WhatIfPanel> self(this);
-  QThreadPool::globalInstance()->start([self, run, what, question] {
-    const Prediction before = predict(run, {});
-    const Prediction after = predict(run, what);
+  QThreadPool::globalInstance()->start([self, question] {
+    const Prediction before = predict(question.run, {});
+    const Prediction after = predict(question.run, question.what);
     // The panel may be gone by then: it is asked on its own thread.
     QMetaObject::invokeMethod(
         QCoreApplication::instance(),
-        [self, before, after, question] {
-          if (self.isNull() || self->question_ != question) return;
-          self->show_answer(before, after);
+        [self, before, after] {
+          if (!self.isNull()) self->take(before, after);
         },
         Qt::QueuedConnection);
   });
 }
 
+void WhatIfPanel::take(const Prediction& before, const Prediction& after) {
+  computing_ = false;
+  if (next_) return compute();
+  if (!what_.empty()) show_answer(before, after);
+}
+
 void WhatIfPanel::show_answer(const Prediction& before, const Prediction& after) {
-  busy_ = false;
+  label_->setEnabled(true);
   QStringList out;
-  for (const int rank : what_.workers) out << tr("worker %1").arg(rank);
-  for (const auto& [a, b] : what_.edges) out << tr("edge %1 – %2").arg(a).arg(b);
+  for (const int rank : what_.workers)
+    out << tr("worker %1").arg(rank);
+  for (const auto& [a, b] : what_.edges)
+    out << tr("edge %1 – %2").arg(a).arg(b);
   QString text = tr("Without %1: ").arg(out.join(QStringLiteral(", ")));
   if (!before.known() || !after.known()) {
     text += QString::fromStdString(after.known() ? before.problem : after.problem);
   } else if (!after.connected()) {
     QStringList ranks;
-    for (std::size_t k = 0; k < after.cut_off.size() && k < 8; ++k) ranks << QString::number(after.cut_off[k]);
+    for (std::size_t k = 0; k < after.cut_off.size() && k < 8; ++k)
+      ranks << QString::number(after.cut_off[k]);
     if (after.cut_off.size() > 8) ranks << QStringLiteral("…");
-    text += tr("the graph falls into %1 parts, worker %2 cut off from the others: χ₁ = ∞, it would not mix any more.")
+    text += tr("the graph falls into %1 parts, worker %2 cut off from the others: χ₁ = ∞, it would not mix "
+               "any more.")
                 .arg(after.components)
                 .arg(ranks.join(QStringLiteral(", ")));
   } else {
-    text += QStringList{change_text(QStringLiteral("χ₁"), before.constants.chi1, after.constants.chi1),
-                        change_text(QStringLiteral("χ₂"), before.constants.chi2, after.constants.chi2),
-                        change_text(QStringLiteral("α̃"), before.constants.alpha_tilde, after.constants.alpha_tilde),
-                        change_text(tr("mixing time"), before.mixing_steps, after.mixing_steps) + tr(" steps")}
-                .join(QStringLiteral(" · "));
+    text +=
+        QStringList{
+            change_text(QStringLiteral("χ₁"), before.constants.chi1, after.constants.chi1),
+            change_text(QStringLiteral("χ₂"), before.constants.chi2, after.constants.chi2),
+            change_text(QStringLiteral("α̃"), before.constants.alpha_tilde, after.constants.alpha_tilde),
+            change_text(tr("mixing time"), before.mixing_steps, after.mixing_steps) + tr(" steps")}
+            .join(QStringLiteral(" · "));
   }
   label_->setText(text);
   Q_EMIT answered();

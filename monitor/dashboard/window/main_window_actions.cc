@@ -5,11 +5,15 @@
 #include <QDialogButtonBox>
 #include <QFileDialog>
 #include <QMessageBox>
+#include <QPointer>
 #include <QSignalBlocker>
 #include <QStatusBar>
 #include <QTextBrowser>
+#include <QThreadPool>
 #include <QVBoxLayout>
 #include <exception>
+#include <memory>
+#include <utility>
 
 #include "duet/version.h"
 #include "window/connect_dialog.h"
@@ -23,22 +27,27 @@ constexpr double kDemoWarmUp = 60.0;
 }
 
 void MainWindow::wire_run_actions() {
-  const auto on = [this](const char* id, auto what) { connect((*actions_)[id], &QAction::triggered, this, what); };
+  const auto on = [this](const char* id, auto what) {
+    connect((*actions_)[id], &QAction::triggered, this, what);
+  };
   on("connect", [this] {
     ConnectDialog dialog(settings_.recent_addresses(), theme_, this);
     if (dialog.exec() == QDialog::Accepted) connect_to(dialog.address(), dialog.secret());
   });
   on("open", [this] {
-    const QString path = QFileDialog::getOpenFileName(this, tr("Open recording"), {}, tr("Recordings (*.duetrec);;All files (*)"));
-    if (!path.isEmpty()) open_recording(path);
+    const QString path = QFileDialog::getOpenFileName(this, tr("Open recording"), {},
+                                                      tr("Recordings (*.duetrec);;All files (*)"));
+    if (!path.isEmpty()) load_recording(path);
   });
   on("demo", [this] { open_demo(); });
   connect((*actions_)["record"], &QAction::toggled, this, &MainWindow::toggle_recording);
   on("export_plots", [this] {
-    ask_to_save(tr("Save plots"), tr("PNG (*.png);;SVG (*.svg)"), QStringLiteral("png"), &MainWindow::save_plots);
+    ask_to_save(tr("Save plots"), tr("PNG (*.png);;SVG (*.svg)"), QStringLiteral("png"),
+                &MainWindow::save_plots);
   });
   on("export_graph", [this] {
-    ask_to_save(tr("Save graph"), tr("PNG (*.png);;SVG (*.svg)"), QStringLiteral("png"), &MainWindow::save_graph);
+    ask_to_save(tr("Save graph"), tr("PNG (*.png);;SVG (*.svg)"), QStringLiteral("png"),
+                &MainWindow::save_graph);
   });
   on("export_window", [this] {
     ask_to_save(tr("Save window"), tr("PNG (*.png)"), QStringLiteral("png"), &MainWindow::save_window);
@@ -50,13 +59,16 @@ void MainWindow::wire_run_actions() {
     const bool graph = graph_->graph().hasFocus();
     QWidget* what = graph ? static_cast<QWidget*>(&graph_->graph()) : plots_;
     QApplication::clipboard()->setPixmap(what->grab());
-    statusBar()->showMessage(graph ? tr("The graph is on the clipboard") : tr("The plots are on the clipboard"), 4000);
+    statusBar()->showMessage(
+        graph ? tr("The graph is on the clipboard") : tr("The plots are on the clipboard"), 4000);
   });
   on("quit", [this] { close(); });
 }
 
 void MainWindow::wire_view_actions() {
-  const auto on = [this](const char* id, auto what) { connect((*actions_)[id], &QAction::triggered, this, what); };
+  const auto on = [this](const char* id, auto what) {
+    connect((*actions_)[id], &QAction::triggered, this, what);
+  };
   TimeView& view = session_.view;
   on("live", [&view] { view.toggle_live(); });
   connect(&view, &TimeView::live_changed, this, [this](bool live) {
@@ -66,7 +78,8 @@ void MainWindow::wire_view_actions() {
   });
   on("fit", [this] {
     session_.view.fit();
-    for (int k = 0; k < PlotsPanel::kPlots; ++k) plots_->plot(static_cast<PlotsPanel::PlotName>(k)).fix_values(std::nullopt);
+    for (int k = 0; k < PlotsPanel::kPlots; ++k)
+      plots_->plot(static_cast<PlotsPanel::PlotName>(k)).fix_values(std::nullopt);
   });
   const auto step = [this](int by) {
     const int index = std::clamp(window_length_->currentIndex() + by, 0, window_length_->count() - 1);
@@ -82,7 +95,8 @@ void MainWindow::wire_view_actions() {
   on("no_lines", [this] { session_.selection.show_none(); });
   (*actions_)["bound"]->setChecked(true);
   connect((*actions_)["bound"], &QAction::toggled, plots_, &PlotsPanel::set_bound_shown);
-  for (const auto& [id, choice] : {std::pair{"theme_system", ThemeChoice::kSystem}, {"theme_light", ThemeChoice::kLight},
+  for (const auto& [id, choice] : {std::pair{"theme_system", ThemeChoice::kSystem},
+                                   {"theme_light", ThemeChoice::kLight},
                                    {"theme_dark", ThemeChoice::kDark}}) {
     const ThemeChoice wanted = choice;
     on(id, [this, wanted] {
@@ -90,15 +104,30 @@ void MainWindow::wire_view_actions() {
       set_theme(wanted);
     });
   }
+  const auto go = [this, on](const char* id, const char* dock, QWidget& widget) {
+    on(id, [this, dock, &widget] {
+      if (dock != nullptr) bring_up(dock);
+      widget.setFocus(Qt::ShortcutFocusReason);
+    });
+  };
+  go("go_plots", nullptr, plots_->plot(PlotsPanel::kConsensus));
+  go("go_legend", "legend", legend_->list());
+  go("go_graph", "graph", graph_->graph());
+  go("go_matrix", "matrix", *matrix_);
+  go("go_workers", "workers", workers_->table());
+  go("go_events", "events", events_->table());
   on("reset_layout", [this] {
     settings_.forget_layout();
     reset_layout();
   });
-  connect((*actions_)["full_screen"], &QAction::toggled, this, [this](bool full) { full ? showFullScreen() : showNormal(); });
+  connect((*actions_)["full_screen"], &QAction::toggled, this,
+          [this](bool full) { full ? showFullScreen() : showNormal(); });
 }
 
 void MainWindow::wire_other_actions() {
-  const auto on = [this](const char* id, auto what) { connect((*actions_)[id], &QAction::triggered, this, what); };
+  const auto on = [this](const char* id, auto what) {
+    connect((*actions_)[id], &QAction::triggered, this, what);
+  };
   on("play", [this] { replay_->toggle(); });
   on("faster", [this] { replay_->faster(); });
   on("slower", [this] { replay_->slower(); });
@@ -125,12 +154,14 @@ bool MainWindow::complain(const QString& text) {
   statusBar()->showMessage(text, 15000);
   connection_->setText(text);
   // A dialog only where somebody is there to read it.
-  if (isVisible() && QGuiApplication::platformName() != QStringLiteral("offscreen")) QMessageBox::warning(this, tr("Duet"), text);
+  if (isVisible() && QGuiApplication::platformName() != QStringLiteral("offscreen"))
+    QMessageBox::warning(this, tr("Duet"), text);
   return false;
 }
 
 bool MainWindow::connect_to(const QString& address, const QString& secret) {
   try {
+    ++asked_;
     observer::LiveOptions options;
     options.address = address.toStdString();
     options.secret = secret.toStdString();
@@ -144,6 +175,7 @@ bool MainWindow::connect_to(const QString& address, const QString& secret) {
 
 bool MainWindow::open_recording(const QString& path) {
   try {
+    ++asked_;
     session_.open(observer::make_replay_source(path.toLocal8Bit().toStdString()));
     return true;
   } catch (const std::exception& error) {
@@ -151,7 +183,35 @@ bool MainWindow::open_recording(const QString& path) {
   }
 }
 
+void MainWindow::load_recording(const QString& path) {
+  statusBar()->showMessage(tr("Reading %1 …").arg(path));
+  const QPointer<MainWindow> self(this);
+  QThreadPool::globalInstance()->start([self, asked = ++asked_, file = path.toLocal8Bit().toStdString()] {
+    // Shared, because what the pool runs and what is posted are copied.
+    auto source = std::make_shared<std::unique_ptr<observer::Source>>();
+    QString problem;
+    try {
+      *source = observer::make_replay_source(file);
+    } catch (const std::exception& error) {
+      problem = QString::fromUtf8(error.what());
+    }
+    QMetaObject::invokeMethod(
+        QCoreApplication::instance(),
+        [self, asked, source, problem] {
+          if (self.isNull() || self->asked_ != asked) return;
+          self->statusBar()->clearMessage();
+          if (*source == nullptr) {
+            self->complain(problem);
+          } else {
+            self->session_.open(std::move(*source));
+          }
+        },
+        Qt::QueuedConnection);
+  });
+}
+
 void MainWindow::open_demo() {
+  ++asked_;
   observer::DemoOptions options;
   options.warm_up = kDemoWarmUp;
   session_.open(observer::make_demo_source(options));
@@ -159,7 +219,10 @@ void MainWindow::open_demo() {
 
 bool MainWindow::start_recording(const QString& path, bool overwrite) {
   QString reason;
-  const bool good = session_.is_open() && session_.feed().start_recording(path, overwrite, &reason);
+  const bool replay = session_.is_open() && session_.feed().status().kind == observer::SourceKind::kReplay;
+  if (replay) reason = tr("A recording is played: it is there already");
+  const bool good =
+      session_.is_open() && !replay && session_.feed().start_recording(path, overwrite, &reason);
   const QSignalBlocker quiet((*actions_)["record"]);
   (*actions_)["record"]->setChecked(good);
   show_status();
@@ -173,7 +236,8 @@ void MainWindow::toggle_recording(bool on) {
     return show_status();
   }
   // The file dialog has asked already whether to overwrite.
-  const QString path = QFileDialog::getSaveFileName(this, tr("Record to"), QStringLiteral("run.duetrec"), tr("Recordings (*.duetrec)"));
+  const QString path = QFileDialog::getSaveFileName(this, tr("Record to"), QStringLiteral("run.duetrec"),
+                                                    tr("Recordings (*.duetrec)"));
   if (!path.isEmpty()) {
     start_recording(path, true);
   } else {
@@ -202,6 +266,11 @@ void MainWindow::ask_to_save(const QString& title, const QString& filter, const 
 }
 
 void MainWindow::show_text(const QString& title, const QString& html) {
+  for (QDialog* shown : findChildren<QDialog*>(QStringLiteral("text"))) {
+    if (shown->windowTitle() != title) continue;
+    shown->raise();
+    return shown->activateWindow();
+  }
   auto* dialog = new QDialog(this);
   dialog->setAttribute(Qt::WA_DeleteOnClose);
   dialog->setObjectName(QStringLiteral("text"));

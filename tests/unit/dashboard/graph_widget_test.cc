@@ -19,7 +19,8 @@ class GraphWidgetTest : public QObject {
     GraphScene scene;
     const auto places = layout_graph({workers, "ring", {}});
     for (int k = 0; k < workers; ++k) {
-      scene.nodes.push_back({.place = places[static_cast<std::size_t>(k)], .state = observer::WorkerState::kRunning});
+      scene.nodes.push_back(
+          {.place = places[static_cast<std::size_t>(k)], .state = observer::WorkerState::kRunning});
       scene.edges.push_back({.a = k, .b = (k + 1) % workers, .rate = 1.0, .age = 0.5});
     }
     scene.largest_rate = 1.0;
@@ -35,10 +36,12 @@ class GraphWidgetTest : public QObject {
       QVERIFY(QTest::qWaitForWindowExposed(&graph));
     }
     QPoint node(int rank) const { return graph.screen_place(rank).toPoint(); }
-    QPoint edge(int a, int b) const { return ((graph.screen_place(a) + graph.screen_place(b)) / 2).toPoint(); }
+    QPoint edge(int a, int b) const {
+      return ((graph.screen_place(a) + graph.screen_place(b)) / 2).toPoint();
+    }
     void wheel(QPoint at, int notches) {
-      QWheelEvent event(at, graph.mapToGlobal(at), {}, {0, 120 * notches}, Qt::NoButton, Qt::NoModifier, Qt::NoScrollPhase,
-                        false);
+      QWheelEvent event(at, graph.mapToGlobal(at), {}, {0, 120 * notches}, Qt::NoButton, Qt::NoModifier,
+                        Qt::NoScrollPhase, false);
       QCoreApplication::sendEvent(&graph, &event);
     }
   };
@@ -87,6 +90,31 @@ class GraphWidgetTest : public QObject {
     QCOMPARE(picked.takeFirst().at(0).toInt(), 7);
   }
 
+  void keys_go_from_edge_to_edge() {
+    Stage stage;
+    GraphScene scene = stage.graph.scene();
+    scene.focused = 3;
+    stage.graph.set_scene(scene);
+    QSignalSpy removal(&stage.graph, &GraphWidget::edge_removal_asked);
+    QTest::keyClick(&stage.graph, Qt::Key_Down);
+    QVERIFY((stage.graph.scene().picked_edge == std::pair(2, 3)));
+    QTest::keyClick(&stage.graph, Qt::Key_Down);
+    QVERIFY((stage.graph.scene().picked_edge == std::pair(3, 4)));
+    // A mark outlives the next scene, and is what Delete is about.
+    stage.graph.set_scene(scene);
+    QTest::keyClick(&stage.graph, Qt::Key_Delete);
+    QCOMPARE(removal.count(), 1);
+    QCOMPARE(removal.at(0).at(1).toInt(), 4);
+    QTest::keyClick(&stage.graph, Qt::Key_Down);  // round again
+    QVERIFY((stage.graph.scene().picked_edge == std::pair(2, 3)));
+    QTest::keyClick(&stage.graph, Qt::Key_Escape);
+    QVERIFY(!stage.graph.scene().picked_edge);
+    QVERIFY(stage.graph.scene().focused);
+    stage.graph.pick_edge(std::pair(3, 4));
+    stage.graph.set_scene({});
+    QVERIFY(!stage.graph.scene().picked_edge);
+  }
+
   void wheel_zooms_around_the_pointer_and_double_click_shows_all() {
     Stage stage;
     const QPoint at = stage.node(1);
@@ -116,14 +144,16 @@ class GraphWidgetTest : public QObject {
     QVERIFY(differs([](GraphScene& scene) { scene.nodes[2].finite = false; }));
     QVERIFY(differs([](GraphScene& scene) { scene.nodes[2].removed = true; }));
     QVERIFY(differs([](GraphScene& scene) { scene.focused = 2; }));
+    QVERIFY(differs([](GraphScene& scene) { scene.picked_edge = std::pair(2, 3); }));
     std::vector<QImage> states;
-    for (const auto state : {observer::WorkerState::kRunning, observer::WorkerState::kStraggling,
-                             observer::WorkerState::kStalled, observer::WorkerState::kFinished,
-                             observer::WorkerState::kGone}) {
+    for (const auto state :
+         {observer::WorkerState::kRunning, observer::WorkerState::kStraggling,
+          observer::WorkerState::kStalled, observer::WorkerState::kFinished, observer::WorkerState::kGone}) {
       GraphScene scene = plain;
       scene.nodes[2].state = state;
       const QImage image = drawn(scene);
-      for (const QImage& other : states) QVERIFY(image != other);
+      for (const QImage& other : states)
+        QVERIFY(image != other);
       states.push_back(image);
     }
   }

@@ -10,6 +10,7 @@
 #include <QTemporaryDir>
 #include <QTest>
 #include <QTextBrowser>
+#include <QThreadPool>
 #include <set>
 
 #include "test_main.h"
@@ -34,7 +35,8 @@ class MainWindowTest : public QObject {
       window.reset_layout();
       QVERIFY(QTest::qWaitForWindowExposed(&window));
     }
-    void demo(int workers = 16, std::vector<observer::DemoTrouble> troubles = {}, const std::string& graph = "ring") {
+    void demo(int workers = 16, std::vector<observer::DemoTrouble> troubles = {},
+              const std::string& graph = "ring") {
       observer::DemoOptions demo;
       demo.workers = workers;
       demo.graph = graph;
@@ -44,7 +46,8 @@ class MainWindowTest : public QObject {
       session.open(observer::make_demo_source(demo), false);
     }
     void run_for(double seconds) {
-      for (const double end = now + seconds; now < end; now += 0.1) session.feed().poll_at(now);
+      for (const double end = now + seconds; now < end; now += 0.1)
+        session.feed().poll_at(now);
       QApplication::processEvents();
     }
     QAction* action(const char* id) { return window.actions()[id]; }
@@ -72,12 +75,19 @@ class MainWindowTest : public QObject {
     QCOMPARE(stage.window.matrix().content().size, 16);
     QVERIFY(stage.window.points_text().contains("points held, 0 dropped"));
     QVERIFY(stage.window.status_text().contains("demo"));
-    // Fully painted, more than a few colours, no plot empty.
+    for (const auto name : {PlotsPanel::kConsensus, PlotsPanel::kLoss, PlotsPanel::kPairings}) {
+      const std::vector<Curve>& curves = stage.window.plots().plot(name).content().curves;
+      QVERIFY(curves.size() >= 17);
+      for (const Curve& curve : curves)
+        QVERIFY2(!curve.series->empty(), qPrintable(curve.name));
+    }
+    // Fully painted, more than a few colours.
     const QImage picture = stage.window.picture();
     QCOMPARE(picture.size(), QSize(1280, 720));
     std::set<QRgb> colours;
     for (int y = 0; y < picture.height(); y += 3) {
-      for (int x = 0; x < picture.width(); x += 3) colours.insert(picture.pixel(x, y));
+      for (int x = 0; x < picture.width(); x += 3)
+        colours.insert(picture.pixel(x, y));
     }
     QVERIFY(colours.size() > 50);
   }
@@ -107,9 +117,11 @@ class MainWindowTest : public QObject {
     const double before = stage.session.view.window();
     stage.action("longer")->trigger();
     QVERIFY(stage.session.view.window() > before);
-    for (int k = 0; k < 20; ++k) stage.action("longer")->trigger();
+    for (int k = 0; k < 20; ++k)
+      stage.action("longer")->trigger();
     QCOMPARE(stage.session.view.window(), 3600.0);
-    for (int k = 0; k < 20; ++k) stage.action("shorter")->trigger();
+    for (int k = 0; k < 20; ++k)
+      stage.action("shorter")->trigger();
     QCOMPARE(stage.session.view.window(), 10.0);
     QCOMPARE(stage.settings.window_seconds(), 10.0);
   }
@@ -168,16 +180,22 @@ class MainWindowTest : public QObject {
 
   void help_and_shortcuts_come_from_the_table() {
     Stage stage;
-    for (const auto& [id, key] : {std::pair{"help", Qt::Key_F1}, std::pair{"shortcuts", Qt::Key_Question}}) {
+    for (const Qt::Key key : {Qt::Key_F1, Qt::Key_Question}) {
+      stage.window.activateWindow();
+      QVERIFY(QTest::qWaitForWindowActive(&stage.window));
       QTest::keyClick(&stage.window, key);
-      if (stage.window.findChildren<QDialog*>("text").isEmpty()) stage.action(id)->trigger();
+      QCOMPARE(stage.window.findChildren<QDialog*>("text").size(), 1);
+      // Once more is the same one.
+      stage.action(key == Qt::Key_F1 ? "help" : "shortcuts")->trigger();
+      QCOMPARE(stage.window.findChildren<QDialog*>("text").size(), 1);
       auto* dialog = stage.window.findChild<QDialog*>("text");
       QVERIFY(dialog != nullptr);
       const QString text = dialog->findChild<QTextBrowser*>()->toPlainText();
       for (const ActionRow& row : Actions::table()) {
         if (row.shortcut[0] != '\0') QVERIFY2(text.contains(row.shortcut), row.shortcut);
       }
-      for (const GestureRow& row : Actions::gestures()) QVERIFY(text.contains(row.gesture));
+      for (const GestureRow& row : Actions::gestures())
+        QVERIFY(text.contains(row.gesture));
       delete dialog;
     }
   }
@@ -232,7 +250,8 @@ class MainWindowTest : public QObject {
     QVERIFY(stage.window.open_recording(path));
     stage.session.feed().stop();
     QVERIFY(stage.window.replay().isVisible());
-    for (double now = 0; now < 40; now += 0.1) stage.session.feed().poll_at(now);
+    for (double now = 0; now < 40; now += 0.1)
+      stage.session.feed().poll_at(now);
     QCOMPARE(stage.session.workers.rowCount(), 6);
     QVERIFY(stage.session.store.consensus_mean().size() > 10);
     QVERIFY(stage.session.feed().status().state == observer::SourceState::kEnded);
@@ -243,9 +262,11 @@ class MainWindowTest : public QObject {
     QVERIFY(playback->playing());
     QTest::keyClick(&stage.window.plots().plot(PlotsPanel::kLoss), Qt::Key_Space);
     QVERIFY(!playback->playing());
-    for (int k = 0; k < 20; ++k) stage.action("faster")->trigger();
+    for (int k = 0; k < 20; ++k)
+      stage.action("faster")->trigger();
     QCOMPARE(playback->speed(), 100.0);
-    for (int k = 0; k < 20; ++k) stage.action("slower")->trigger();
+    for (int k = 0; k < 20; ++k)
+      stage.action("slower")->trigger();
     QVERIFY(std::abs(playback->speed() - 0.1) < 1e-9);
     stage.window.replay().slider().setValue(5000);
     Q_EMIT stage.window.replay().slider().sliderReleased();
@@ -262,13 +283,71 @@ class MainWindowTest : public QObject {
     shorter.close();
     QVERIFY(stage.window.open_recording(cut));
     stage.session.feed().stop();
-    for (double now = 0; now < 40; now += 0.1) stage.session.feed().poll_at(now);
+    for (double now = 0; now < 40; now += 0.1)
+      stage.session.feed().poll_at(now);
     QCOMPARE(stage.session.workers.rowCount(), 6);
     QVERIFY(!stage.window.replay().note().isEmpty());
+    // What is played is not recorded over.
+    QVERIFY(!stage.action("record")->isEnabled());
+    QVERIFY(!stage.window.start_recording(cut, true));
+    QVERIFY(QFile(cut).size() > 10000);
     // No recording at all: refused, and what was open goes on.
     QVERIFY(!stage.window.open_recording(stage.folder.filePath("s.ini")));
     QVERIFY(!stage.window.open_recording("/nowhere.duetrec"));
     QVERIFY(stage.session.is_open());
+  }
+
+  void a_recording_is_read_in_the_background() {
+    Stage stage;
+    stage.demo(6);
+    const QString path = stage.folder.filePath("run.duetrec");
+    QVERIFY(stage.window.start_recording(path, false));
+    stage.run_for(10);
+    stage.session.feed().stop_recording();
+    const auto kind = [&] { return stage.session.feed().status().kind; };
+    stage.window.load_recording("/nowhere.duetrec");
+    stage.window.load_recording(path);
+    QTRY_VERIFY(kind() == observer::SourceKind::kReplay);
+    // Who has asked for something else meanwhile gets that.
+    stage.window.load_recording(path);
+    stage.window.open_demo();
+    QThreadPool::globalInstance()->waitForDone();
+    QTest::qWait(20);
+    QVERIFY(kind() == observer::SourceKind::kDemo);
+  }
+
+  void closed_docks_come_back() {
+    Stage stage;
+    stage.demo(8);
+    stage.run_for(5);
+    for (const char* name : {"legend", "graph", "matrix", "workers", "events"}) {
+      auto* dock = stage.window.docks().findChild<QDockWidget*>(name);
+      QVERIFY(stage.window.actions().menu("&View")->actions().contains(dock->toggleViewAction()));
+      dock->close();
+      QVERIFY(dock->isHidden());
+      dock->toggleViewAction()->trigger();
+      QVERIFY(!dock->isHidden());
+      dock->close();
+    }
+    // A finding about an edge leads to the graph, and marks it there.
+    Q_EMIT stage.window.diagnosis().finding_picked(4, 3);
+    QVERIFY(!stage.window.docks().findChild<QDockWidget*>("graph")->isHidden());
+    QCOMPARE(stage.session.selection.focused().value_or(-1), 4);
+    QVERIFY((stage.window.graph().graph().scene().picked_edge == std::pair(3, 4)));
+    Q_EMIT stage.window.diagnosis().finding_picked(2, -1);
+    QVERIFY(!stage.window.graph().graph().scene().picked_edge);
+    QVERIFY(!stage.window.docks().findChild<QDockWidget*>("workers")->isHidden());
+  }
+
+  /// What there is to say may be long; the window stays as narrow as somebody wants it.
+  void long_texts_do_not_widen_the_window() {
+    Stage stage;
+    const int before = stage.window.minimumSizeHint().width();
+    stage.window.open_recording("/nowhere/" + QString(400, 'x') + ".duetrec");
+    QVERIFY(stage.window.status_text().size() > 400);
+    QApplication::processEvents();
+    QCOMPARE(stage.window.minimumSizeHint().width(), before);
+    QCOMPARE(stage.window.size(), QSize(1280, 720));
   }
 
   void nothing_is_open_at_first() {
@@ -302,15 +381,27 @@ class MainWindowTest : public QObject {
     stage.demo(256);
     stage.run_for(60);
     QCOMPARE(stage.session.workers.rowCount(), 256);
-    QVERIFY2(stage.session.store.points() <= 310'000, qPrintable(QString::number(stage.session.store.points())));
+    QVERIFY2(stage.session.store.points() <= 310'000,
+             qPrintable(QString::number(stage.session.store.points())));
     QVERIFY(stage.session.events.rowCount() <= EventModel::kMost);
     QCOMPARE(stage.session.selection.shown_count(), 0);
   }
 
-  void every_action_has_a_keyboard_way() {
+  void keys_reach_every_view() {
     Stage stage;
     stage.demo();
     stage.run_for(5);
+    const std::pair<const char*, QWidget*> places[] = {
+        {"go_plots", &stage.window.plots().plot(PlotsPanel::kConsensus)},
+        {"go_legend", &stage.window.legend().list()},
+        {"go_matrix", &stage.window.matrix()},
+        {"go_graph", &stage.window.graph().graph()},
+        {"go_events", &stage.window.events().table()},
+        {"go_workers", &stage.window.workers().table()}};
+    for (const auto& [id, widget] : places) {
+      stage.action(id)->trigger();
+      QVERIFY2(stage.window.focusWidget() == widget && widget->isVisible(), id);
+    }
     // Tab reaches the plots, the graph, the tables and the legend.
     std::set<const QWidget*> reached;
     QWidget* at = &stage.window.plots().plot(PlotsPanel::kConsensus);

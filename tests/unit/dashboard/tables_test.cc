@@ -39,12 +39,28 @@ class TablesTest : public QObject {
     QCOMPARE(inserted.count(), 1);
     data.clear();
     // Three neighbours and one alone: two ranges, told once each. Rank 6 was named and did not change.
-    for (const int rank : {1, 2, 3, 7}) snapshot.workers[static_cast<std::size_t>(rank)].counters.steps += 5;
+    for (const int rank : {1, 2, 3, 7})
+      snapshot.workers[static_cast<std::size_t>(rank)].counters.steps += 5;
     model.apply(snapshot, changed({1, 2, 3, 6, 7}));
     QCOMPARE(data.count(), 2);
     QCOMPARE(data.at(0).at(0).toModelIndex().row(), 1);
     QCOMPARE(data.at(0).at(1).toModelIndex().row(), 3);
     QCOMPARE(data.at(1).at(0).toModelIndex().row(), 7);
+    // Every other one: as one range, or the view would sort a hundred times.
+    data.clear();
+    observer::Snapshot many = ring_snapshot(64);
+    WorkerModel large(Theme::light());
+    large.apply(many, changed({}));
+    QSignalSpy told(&large, &QAbstractItemModel::dataChanged);
+    std::vector<int> even;
+    for (int rank = 0; rank < 64; rank += 2) {
+      many.workers[static_cast<std::size_t>(rank)].counters.steps += 5;
+      even.push_back(rank);
+    }
+    large.apply(many, changed(even));
+    QCOMPARE(told.count(), 1);
+    QCOMPARE(told.at(0).at(0).toModelIndex().row(), 0);
+    QCOMPARE(told.at(0).at(1).toModelIndex().row(), 62);
     // Ages: one range of one column, once a second.
     data.clear();
     for (int k = 1; k <= 20; ++k) {
@@ -151,7 +167,8 @@ class TablesTest : public QObject {
       observer::Update update;
       for (int k = 0; k < 100; ++k) {
         ++number;
-        update.events.push_back(testing::event(number, observer::Severity::kInfo, "e" + std::to_string(number)));
+        update.events.push_back(
+            testing::event(number, observer::Severity::kInfo, "e" + std::to_string(number)));
       }
       model.apply(update, kStart);
     }
@@ -159,7 +176,8 @@ class TablesTest : public QObject {
     QCOMPARE(model.index(model.rowCount() - 1, EventModel::kText).data().toString(), QString("e3000"));
     QCOMPARE(model.index(0, EventModel::kText).data().toString(), QString("e1001"));
     observer::Update flood;
-    for (int k = 0; k < 3 * EventModel::kMost; ++k) flood.events.push_back(testing::event(++number, observer::Severity::kInfo, "f"));
+    for (int k = 0; k < 3 * EventModel::kMost; ++k)
+      flood.events.push_back(testing::event(++number, observer::Severity::kInfo, "f"));
     model.apply(flood, kStart);
     QCOMPARE(model.rowCount(), EventModel::kMost);
     observer::Update restart;
@@ -192,7 +210,8 @@ class TablesTest : public QObject {
     const auto add = [&](int count) {
       observer::Update update;
       for (int k = 0; k < count; ++k) {
-        update.events.push_back(testing::event(++number, k % 10 == 0 ? observer::Severity::kError : observer::Severity::kInfo, "x", 2));
+        update.events.push_back(testing::event(
+            ++number, k % 10 == 0 ? observer::Severity::kError : observer::Severity::kInfo, "x", 2));
       }
       model.apply(update, kStart);
       QTest::qWait(20);
