@@ -48,9 +48,9 @@ QRect PlotPainter::area(const QRect& rect) const {
   return rect.adjusted(left, top, -right, -bottom);
 }
 
-AxisScale PlotPainter::time_scale(const QRect& rect, const PlotContent&, const PlotFrame& frame) const {
+AxisScale PlotPainter::time_scale(const QRect& rect, const PlotContent& content, const PlotFrame& frame) const {
   const QRect inner = area(rect);
-  return {ScaleKind::kTime, {frame.time.from, frame.time.to}, double(inner.left()), double(inner.right() + 1)};
+  return {content.along, {frame.time.from, frame.time.to}, double(inner.left()), double(inner.right() + 1)};
 }
 
 AxisScale PlotPainter::value_scale(const QRect& rect, const PlotContent& content, const PlotFrame& frame) const {
@@ -206,10 +206,13 @@ void PlotPainter::paint_axes(QPainter& painter, const QRect& rect, const PlotCon
     painter.drawText(QRect(x - label_width / 2, label_top, label_width, small.height()),
                      Qt::AlignHCenter | Qt::AlignTop, tick.label);
   }
-  painter.setPen(theme_.muted);
-  const QString unit = frame.time.to - content.origin >= 3600 ? QStringLiteral("h:m:s") : QStringLiteral("m:s");
-  painter.drawText(QRect(rect.left(), label_top, inner.left() - rect.left() - small.horizontalAdvance("0:00") / 2 - 8, small.height()),
-                   Qt::AlignRight | Qt::AlignTop, unit);
+  if (content.along == ScaleKind::kTime) {
+    painter.setPen(theme_.muted);
+    const QString unit = frame.time.to - content.origin >= 3600 ? QStringLiteral("h:m:s") : QStringLiteral("m:s");
+    painter.drawText(
+        QRect(rect.left(), label_top, inner.left() - rect.left() - small.horizontalAdvance("0:00") / 2 - 8, small.height()),
+        Qt::AlignRight | Qt::AlignTop, unit);
+  }
   painter.setPen(QPen(theme_.frame, 1));
   painter.setBrush(Qt::NoBrush);
   painter.drawRect(inner.adjusted(0, 0, 0, 0));
