@@ -26,8 +26,8 @@ function(duet_room name)
   set_property(GLOBAL APPEND PROPERTY DUET_ROOM_LIBS ${arg_LIBS})
 endfunction()
 
-# duet_test_code(NAME): a target of tests. Their own code need not be fast, and is built in half the time this way: reading
-# GoogleTest and the standard library is most of the work.
+# duet_test_code(NAME): a target of tests. Their own code need not be fast, and is built in two thirds of the time this way:
+# reading GoogleTest and the standard library is most of the work.
 function(duet_test_code name)
   target_compile_options(${name} PRIVATE $<$<CONFIG:RelWithDebInfo>:-O1>
                                          $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)  # which ccache asks for

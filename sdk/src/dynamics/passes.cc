@@ -4,6 +4,8 @@
 #include <cstring>
 
 #include "duet/error.h"
+#include "dynamics/simd_target.h"
+#include "hwy/cache_control.h"
 
 // Highway compiles what stands between HWY_BEFORE_NAMESPACE and HWY_AFTER_NAMESPACE once per SIMD target, by
 // including this file again, and HWY_DYNAMIC_DISPATCH picks the processor's best at run time.
@@ -18,10 +20,6 @@ namespace {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-// Some targets have no halves of vectors, or no arrays of them.
-#undef DUET_FOUR_AT_ONCE
-#define DUET_FOUR_AT_ONCE (HWY_TARGET != HWY_SCALAR && !HWY_HAVE_SCALABLE)
-
 // How elements look on the wire. Both read vectors of float32; store() rounds.
 struct Float32Wire {
   using Element = float;
@@ -34,15 +32,6 @@ struct Float32Wire {
   static HWY_INLINE void store(D d, hn::Vec<D> value, Element* to) {
     hn::StoreU(value, d, to);
   }
-  // s − r of four vectors, in whatever order of elements is cheapest.
-  template <class D>
-  static HWY_INLINE void subtract_four(D d, const Element* s, const Element* r, hn::Vec<D>* m) {
-    const std::size_t lanes = hn::Lanes(d);
-    m[0] = hn::Sub(hn::LoadU(d, s), hn::LoadU(d, r));
-    m[1] = hn::Sub(hn::LoadU(d, s + lanes), hn::LoadU(d, r + lanes));
-    m[2] = hn::Sub(hn::LoadU(d, s + 2 * lanes), hn::LoadU(d, r + 2 * lanes));
-    m[3] = hn::Sub(hn::LoadU(d, s + 3 * lanes), hn::LoadU(d, r + 3 * lanes));
-  }
 };
 
 struct BFloat16Wire {
@@ -54,26 +43,6 @@ struct BFloat16Wire {
     const hn::Rebind<std::uint32_t, D> bits;
     return hn::BitCast(d, hn::ShiftLeft<16>(hn::PromoteTo(bits, hn::LoadU(half, from))));
   }
-#if DUET_FOUR_AT_ONCE
-  // Those with even numbers, then those with odd ones: no element needs to be moved to where its float will
-  // be.
-  template <class D>
-  static HWY_INLINE void subtract_four(D d, const Element* s, const Element* r, hn::Vec<D>* m) {
-    const hn::Twice<D> two;
-    const hn::Repartition<std::uint16_t, decltype(two)> half;
-    const hn::Repartition<std::uint32_t, decltype(two)> bits;
-    const auto odd = hn::Set(bits, 0xFFFF0000U);
-    const auto mine = hn::BitCast(bits, hn::LoadU(half, s));
-    const auto theirs = hn::BitCast(bits, hn::LoadU(half, r));
-    const auto m0 =
-        hn::Sub(hn::BitCast(two, hn::ShiftLeft<16>(mine)), hn::BitCast(two, hn::ShiftLeft<16>(theirs)));
-    const auto m1 = hn::Sub(hn::BitCast(two, hn::And(mine, odd)), hn::BitCast(two, hn::And(theirs, odd)));
-    m[0] = hn::LowerHalf(d, m0);
-    m[1] = hn::UpperHalf(d, m0);
-    m[2] = hn::LowerHalf(d, m1);
-    m[3] = hn::UpperHalf(d, m1);
-  }
-#endif
   // In integers, the same on every target: to nearest, ties to even. A NaN would be carried into infinity by
   // the rounding, or lose all its payload: it is cut off and made quiet.
   template <class D>
@@ -291,39 +260,76 @@ void apply_as(float* d, float* z, const void* s, const void* r, std::size_t coun
   }
 }
 
-// No software prefetch: in a meeting both blocks are in cache, where prefetches alone cost a quarter of the
-// time. Squares in double: a float32 square overflows from 2e19 and vanishes below 1e-23, and a float32 sum
-// of 25 million squares has few digits left. Over several sums, because one would wait for each addition's
-// latency.
+// s − r of four vectors, in whatever order of elements is cheapest.
+template <class Wire, class D>
+HWY_INLINE void subtract_four(Wire, D d, const typename Wire::Element* s, const typename Wire::Element* r,
+                              hn::Vec<D>& m0, hn::Vec<D>& m1, hn::Vec<D>& m2, hn::Vec<D>& m3) {
+  const std::size_t lanes = hn::Lanes(d);
+  m0 = hn::Sub(Wire::load(d, s), Wire::load(d, r));
+  m1 = hn::Sub(Wire::load(d, s + lanes), Wire::load(d, r + lanes));
+  m2 = hn::Sub(Wire::load(d, s + 2 * lanes), Wire::load(d, r + 2 * lanes));
+  m3 = hn::Sub(Wire::load(d, s + 3 * lanes), Wire::load(d, r + 3 * lanes));
+}
+
+#if DUET_FIXED_VECTORS
+// Those with even numbers, then those with odd ones: none needs to be moved to where its float will be.
+// Prefetches of half as many lines cost nothing in cache.
+template <class D>
+HWY_INLINE void subtract_four(BFloat16Wire, D d, const std::uint16_t* s, const std::uint16_t* r,
+                              hn::Vec<D>& m0, hn::Vec<D>& m1, hn::Vec<D>& m2, hn::Vec<D>& m3) {
+  constexpr std::size_t kAhead = 256;
+  hwy::Prefetch(s + kAhead);
+  hwy::Prefetch(r + kAhead);
+  const hn::Twice<D> two;
+  const hn::Repartition<std::uint16_t, decltype(two)> half;
+  const hn::Repartition<std::uint32_t, decltype(two)> bits;
+  const auto odd = hn::Set(bits, 0xFFFF0000U);
+  const auto mine = hn::BitCast(bits, hn::LoadU(half, s));
+  const auto theirs = hn::BitCast(bits, hn::LoadU(half, r));
+  const auto evens =
+      hn::Sub(hn::BitCast(two, hn::ShiftLeft<16>(mine)), hn::BitCast(two, hn::ShiftLeft<16>(theirs)));
+  const auto odds = hn::Sub(hn::BitCast(two, hn::And(mine, odd)), hn::BitCast(two, hn::And(theirs, odd)));
+  m0 = hn::LowerHalf(d, evens);
+  m1 = hn::UpperHalf(d, evens);
+  m2 = hn::LowerHalf(d, odds);
+  m3 = hn::UpperHalf(d, odds);
+}
+#endif
+
+template <class D>
+HWY_INLINE hn::Vec<D> add_square(D d, hn::Vec<hn::Rebind<float, D>> m, hn::Vec<D> sum) {
+  const auto wide = hn::PromoteTo(d, m);
+  return hn::MulAdd(wide, wide, sum);
+}
+
+// No software prefetch of float32: in a meeting both blocks are in cache, where prefetches alone cost a
+// quarter of the time. Squares in double: a float32 square overflows from 2e19 and vanishes below 1e-23, and
+// a float32 sum of 25 million squares has few digits left. Over several sums, because one would wait for each
+// addition's latency.
 template <class Wire>
 double squared_distance_as(const void* s, const void* r, std::size_t count) {
   const auto* const mine = static_cast<const typename Wire::Element*>(s);
   const auto* const theirs = static_cast<const typename Wire::Element*>(r);
-  std::size_t i = 0;
-  double total = 0.0;
-#if DUET_FOUR_AT_ONCE
   const hn::ScalableTag<double> d;
   const hn::Rebind<float, decltype(d)> narrow;
   const std::size_t step = 4 * hn::Lanes(d);
   auto sum0 = hn::Zero(d), sum1 = sum0, sum2 = sum0, sum3 = sum0;
+  auto m0 = hn::Zero(narrow), m1 = m0, m2 = m0, m3 = m0;
+  std::size_t i = 0;
   for (; i + step <= count; i += step) {
-    hn::Vec<decltype(narrow)> m[4];
-    Wire::subtract_four(narrow, mine + i, theirs + i, m);
-    const auto m0 = hn::PromoteTo(d, m[0]), m1 = hn::PromoteTo(d, m[1]);
-    const auto m2 = hn::PromoteTo(d, m[2]), m3 = hn::PromoteTo(d, m[3]);
-    sum0 = hn::MulAdd(m0, m0, sum0);
-    sum1 = hn::MulAdd(m1, m1, sum1);
-    sum2 = hn::MulAdd(m2, m2, sum2);
-    sum3 = hn::MulAdd(m3, m3, sum3);
+    subtract_four(Wire(), narrow, mine + i, theirs + i, m0, m1, m2, m3);
+    sum0 = add_square(d, m0, sum0);
+    sum1 = add_square(d, m1, sum1);
+    sum2 = add_square(d, m2, sum2);
+    sum3 = add_square(d, m3, sum3);
   }
-  total = hn::GetLane(hn::SumOfLanes(d, hn::Add(hn::Add(sum0, sum1), hn::Add(sum2, sum3))));
-#endif
   const hn::CappedTag<float, 1> single;
+  double tail = 0.0;
   for (; i < count; ++i) {
     const double m = hn::GetLane(hn::Sub(Wire::load(single, mine + i), Wire::load(single, theirs + i)));
-    total += m * m;
+    tail += m * m;
   }
-  return total;
+  return tail + hn::GetLane(hn::SumOfLanes(d, hn::Add(hn::Add(sum0, sum1), hn::Add(sum2, sum3))));
 }
 
 void snapshot_pass(const float* x, float* d, float* z, void* s, DType wire, std::size_t count, float c) {

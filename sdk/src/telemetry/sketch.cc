@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "dynamics/passes.h"
+#include "dynamics/simd_target.h"
 #include "hwy/cache_control.h"
 #include "telemetry/sketch_row.h"
 
@@ -61,11 +62,7 @@ HWY_INLINE void add_lanes(D, const float* x, const float* d, const std::uint32_t
   hn::StoreU(hn::Add(hn::LoadU(wide, sums + lane), hn::PromoteTo(wide, turned)), wide, sums + lane);
 }
 
-// Some targets have no halves of vectors, or no arrays of them.
-#undef DUET_WHOLE_ROWS
-#define DUET_WHOLE_ROWS (HWY_TARGET != HWY_SCALAR && !HWY_HAVE_SCALABLE)
-
-#if DUET_WHOLE_ROWS
+#if DUET_FIXED_VECTORS
 // A whole row. The sign that is due lies in the topmost bit of its word, and each step moves the next one
 // there. What is sketched comes from memory, never from a cache: with so much to do for each line, the
 // processor by itself looks ahead too little.
@@ -122,7 +119,7 @@ HWY_INLINE void add_range(std::uint64_t key, const float* x, const float* d, std
     const Row row(key, (offset + done) / kSketchSize);
     const float* const row_x = x + done;
     const float* const row_d = kSum ? d + done : nullptr;
-#if DUET_WHOLE_ROWS
+#if DUET_FIXED_VECTORS
     if (end - column == kSketchSize) {
       add_row<kSum>(row, row_x, row_d, sums);
       done += kSketchSize;

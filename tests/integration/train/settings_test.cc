@@ -103,6 +103,7 @@ TEST(Settings, RefuseWhatCannotBe) {
   }
   for (const std::vector<const char*>& line :
        std::vector<std::vector<const char*>>{{"--rate", "0"},
+                                             {"--seed", "-1"},
                                              {"--algorithm", "sgd"},
                                              {"--clock", "sundial"},
                                              {"--pairing", "blind"},
