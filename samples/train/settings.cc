@@ -1,6 +1,7 @@
 #include "settings.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cmath>
 #include <iostream>
 
@@ -39,6 +40,15 @@ void check_workers(Settings& settings, bool transport_given) {
   if (!transport_given) settings.options.transport = "inproc";
 }
 
+#ifdef DUET_WITH_EXPORTER
+constexpr int kDefaultMetricsPort = 29700;
+
+bool was_told(const duet::Options& options, const std::string& name) {
+  return std::any_of(options.sources.begin(), options.sources.end(),
+                     [&](const duet::Options::Source& source) { return source.name == name; });
+}
+#endif
+
 }  // namespace
 
 Schedule Settings::schedule(int world_size) const {
@@ -50,6 +60,12 @@ std::optional<int> parse(int argc, const char* const* argv, Settings& settings) 
   settings.options = duet::Options::from_environment();
   duet::Options& options = settings.options;
   std::string wire = "float32";
+#ifdef DUET_WITH_EXPORTER
+  // Where it is there, it is on, unless DUET_METRICS_PORT says otherwise.
+  if (options.metrics_port < 0 && !was_told(options, "metrics_port"))
+    options.metrics_port = kDefaultMetricsPort;
+#endif
+  bool no_metrics = false;
 
   CLI::App app{
       "Trains a real model with A2CiD2: start it under duet-run (or any launcher), or with --workers.",
@@ -95,6 +111,11 @@ std::optional<int> parse(int argc, const char* const* argv, Settings& settings) 
          "--seed", [&](const std::string& text) { options.set("seed", text, "--seed"); },
          "Of the model, the shuffling and the meetings")
       ->default_str(options.get("seed"));
+  app.add_option("--metrics-port", options.metrics_port,
+                 "Prometheus metrics of the first worker, on loopback; the others' ports count up; 0: any")
+      ->check(CLI::Range(0, 65535))
+      ->capture_default_str();
+  app.add_flag("--no-metrics", no_metrics, "Serve no Prometheus metrics")->excludes("--metrics-port");
   app.add_option("--report", settings.report, "Write the run's report there, as JSON");
   app.add_flag("--progress", settings.progress, "Print a line per second");
   app.add_option("--workers", settings.workers, "Run so many workers as threads of this process")
@@ -109,6 +130,7 @@ std::optional<int> parse(int argc, const char* const* argv, Settings& settings) 
     std::cerr << "duet-train: " << error.what() << " (duet-train --help lists the options)\n";
     return 2;
   }
+  if (no_metrics) options.metrics_port = -1;
   if (wire_option->count() > 0)
     options.wire = wire == "bf16" ? duet::DType::kBFloat16 : duet::DType::kFloat32;
   check_workers(settings, transport->count() > 0);

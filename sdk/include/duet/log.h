@@ -15,6 +15,8 @@ enum class LogLevel { kDebug, kInfo, kWarning, kError };
 /// dropped with the message. One that was replaced may still be in a call for a moment. An empty sink
 /// restores the default.
 DUET_API void set_log_sink(std::function<void(LogLevel, std::string_view)> sink);
+/// Says something in the same way; for what is built on Duet and should be heard where Duet is. Thread-safe.
+DUET_API void write_log(LogLevel level, std::string_view message);
 /// Messages below this level are dropped (default kInfo, or DUET_LOG=debug|info|warning|error).
 DUET_API void set_log_level(LogLevel level);
 

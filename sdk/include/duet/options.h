@@ -83,6 +83,13 @@ struct DUET_API Options {
   double gone_after = 5.0;  ///< silence after which a member is gone
   /// Consensus distance is estimated at common wall-clock multiples of this; 0: off.
   double telemetry_interval = 0.2;
+  /// Each worker's telemetry is published on this port + local_rank of `bind` (docs/monitoring.md). Where it
+  /// is taken: a warning, and another one. 0: any free port; -1 ("off"): no telemetry.
+  int telemetry_port = 29800;
+  /// The worker serves Prometheus metrics on this port + local_rank of 127.0.0.1 (libduet_exporter.so, which
+  /// is loaded for it; where it cannot be: a warning). 0: any free port; -1 ("off"): it serves none by
+  /// itself.
+  int metrics_port = -1;
 
   // ---- where values come from ----
   /// One line of the settings' origin: "world_size = 8 (torchrun: WORLD_SIZE)".

@@ -78,6 +78,16 @@ class DUET_API Worker {
   RunStatus status() const;             ///< thread-safe
   WorkerStatistics statistics() const;  ///< thread-safe
   std::vector<int> lost() const;        ///< ranks known to be gone; thread-safe
+  /// All members, by rank, those that are gone included. Thread-safe.
+  std::vector<MemberStatus> members() const;
+
+  /// "tcp://127.0.0.1:29800": where this worker's telemetry is (docs/monitoring.md); empty: nowhere.
+  std::string telemetry_address() const;
+  /// "127.0.0.1:29700": where this worker's metrics are; empty: nowhere. Thread-safe.
+  std::string metrics_address() const;
+  /// Tells the others where this worker's metrics are; for who serves them otherwise than
+  /// duet/exporter/exporter.h does. Empty: nowhere any more. Thread-safe.
+  void set_metrics_address(const std::string& address);
 
   const Options& options() const;
   const Topology& topology() const;  ///< among all of the run, as it began

@@ -64,9 +64,10 @@ Offset<wire::Entry> write_entry(FlatBufferBuilder& builder, const membership::En
   const auto addresses = builder.CreateVector(transports);
   const auto schema = write_text(builder, entry.schema, kLargestText, "a model's schema");
   const auto options = write_text(builder, entry.options, kLargestLabel, "the options' text");
+  const auto telemetry = write_text(builder, entry.telemetry_address, kLargestLabel, "a telemetry address");
   const wire::Id incarnation = to_wire(entry.incarnation);
   return wire::CreateEntry(builder, entry.rank, entry.world_size, &incarnation, host, entry.pid, control,
-                           addresses, entry.schema_hash, schema, options);
+                           addresses, entry.schema_hash, schema, options, entry.local_rank, telemetry);
 }
 
 Offset<wire::TickSums> write_sums(FlatBufferBuilder& builder, const TickSums& sums) {
@@ -113,8 +114,17 @@ struct BodyWriter {
                           state.attempt, state.passes, state.result, state.squared_distance,
                           static_cast<std::uint8_t>(state.phase));
     }
+    require_size(heartbeat.metrics.size(), kLargestWorld, "a list of addresses");
+    std::vector<Offset<wire::ServiceAddress>> addresses;
+    for (const membership::ServiceAddress& one : heartbeat.metrics) {
+      const auto address =
+          write_text(builder, one.address, membership::kLargestServiceAddress, "a metrics address");
+      addresses.push_back(wire::CreateServiceAddress(builder, one.rank, one.serial, address));
+    }
+    // Most have none: an absent vector costs no bytes.
+    const auto metrics = addresses.empty() ? 0 : builder.CreateVector(addresses);
     const auto vector = builder.CreateVectorOfStructs(states);
-    return wire::CreateHeartbeat(builder, vector).Union();
+    return wire::CreateHeartbeat(builder, vector, metrics).Union();
   }
   Offset<void> operator()(const Pair& pair) const {
     // Most have none: an absent vector costs no bytes.
@@ -261,6 +271,9 @@ membership::Entry read_entry(const wire::Entry& from, TextReader& texts) {
   entry.schema_hash = from.schema_hash();
   entry.schema = texts.text(from.schema(), kLargestText, "an entry's schema");
   entry.options = texts.text(from.options(), kLargestLabel, "an entry's options");
+  entry.local_rank = read_rank(from.local_rank(), "an entry's local rank");
+  entry.telemetry_address =
+      texts.text(from.telemetry_address(), kLargestLabel, "an entry's telemetry address");
   return entry;
 }
 
@@ -280,7 +293,7 @@ TickSums read_sums(const wire::TickSums& from) {
   return sums;
 }
 
-Body read_heartbeat(const wire::Heartbeat& from) {
+Body read_heartbeat(const wire::Heartbeat& from, TextReader& texts) {
   Heartbeat heartbeat;
   const std::size_t size =
       checked_size(from.states(), kLargestWorld, "a heartbeat", alignof(wire::MemberState));
@@ -298,6 +311,14 @@ Body read_heartbeat(const wire::Heartbeat& from) {
          .passes = state->passes(),
          .result = state->result(),
          .squared_distance = state->squared_distance()});
+  }
+  const std::size_t addresses = checked_size(from.metrics(), kLargestWorld, "a list of addresses");
+  heartbeat.metrics.reserve(addresses);
+  for (std::size_t i = 0; i < addresses; ++i) {
+    const wire::ServiceAddress& one = *from.metrics()->Get(static_cast<flatbuffers::uoffset_t>(i));
+    std::string address = texts.text(one.address(), membership::kLargestServiceAddress, "a metrics address");
+    heartbeat.metrics.push_back(
+        {read_rank(one.rank(), "a metrics address' rank"), one.serial(), std::move(address)});
   }
   return heartbeat;
 }
@@ -353,7 +374,7 @@ Body read_body(const wire::Envelope& envelope, TextReader texts) {
     case wire::Body::Joined:
       return read_joined(*envelope.body_as_Joined(), texts);
     case wire::Body::Heartbeat:
-      return read_heartbeat(*envelope.body_as_Heartbeat());
+      return read_heartbeat(*envelope.body_as_Heartbeat(), texts);
     case wire::Body::Pair:
       return read_pair(*envelope.body_as_Pair(), texts);
     case wire::Body::TickUp:

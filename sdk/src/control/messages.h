@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "membership/addresses.h"
 #include "membership/members.h"
 #include "membership/roster.h"
 #include "pairing/message.h"
@@ -48,7 +49,8 @@ struct Joined {
 
 // ---- living ----
 struct Heartbeat {
-  std::vector<membership::MemberState> states;  ///< by rank
+  std::vector<membership::MemberState> states = {};      ///< by rank
+  std::vector<membership::ServiceAddress> metrics = {};  ///< of those that ever had one
   bool operator==(const Heartbeat&) const = default;
 };
 struct Pair {

@@ -191,4 +191,8 @@ std::string open_header(const std::byte* block, std::uint64_t bytes, const Block
   return {};
 }
 
+bool is_checksum_mismatch(const std::string& wrong) {
+  return wrong == kMismatch;
+}
+
 }  // namespace duet::exchange

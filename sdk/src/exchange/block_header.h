@@ -56,5 +56,7 @@ std::string open_block(const std::byte* block, std::uint64_t bytes, const BlockH
 /// The same where only the header is in host memory, whatever the payload: for transports with integrity.
 std::string open_header(const std::byte* block, std::uint64_t bytes, const BlockHeader& expected,
                         std::uint64_t token, BlockHeader& found);
+/// Whether such a text is about a checksum: the block is damaged, or of another meeting.
+bool is_checksum_mismatch(const std::string& wrong);
 
 }  // namespace duet::exchange

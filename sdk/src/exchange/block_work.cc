@@ -87,6 +87,11 @@ std::string BlockWork::begin_check(const Block& block, const BlockHeader& header
   return {};
 }
 
+RejectReason reason_of_refusal(const std::string& wrong) {
+  if (wrong == kNotFinite) return RejectReason::kNonFinite;
+  return is_checksum_mismatch(wrong) ? RejectReason::kChecksum : RejectReason::kHeader;
+}
+
 BlockWork::Checked BlockWork::check(const Block& block, const BlockHeader& header, Slot& peers) const {
   Checked checked;
   if (block.part != nullptr) {

@@ -3,11 +3,15 @@
 #include <cstdint>
 #include <string>
 
+#include "duet/status.h"
 #include "exchange/block_header.h"
 #include "exchange/replica.h"
 #include "exchange/staging.h"
 
 namespace duet::exchange {
+
+/// What kind of refusal a text of begin_check() or check() is.
+RejectReason reason_of_refusal(const std::string& wrong);
 
 /// What a meeting does with one block and its two staging slots: at once where the block is in host memory,
 /// in the order of streams where it is on a device. There the snapshot is taken on the device's passes(),

@@ -69,7 +69,7 @@ class Meeting::Impl {
   const MeetingResult& result() const { return result_; }
 
   void abort(const std::string& why) {
-    if (phase_ == Phase::kRunning) break_off(why);
+    if (phase_ == Phase::kRunning) break_off(why, FailureReason::kPeerGone);
   }
 
  private:
@@ -137,11 +137,13 @@ class Meeting::Impl {
       phase_ = Phase::kOver;
     } else if (!gate_busy_ && !device_busy_ && send_failed()) {
       // Not before everything that had arrived was applied: the peer, too, applies what arrived.
-      break_off(operation_failed("sending", sent_, *pair(sent_).own));
+      const Slot& slot = *pair(sent_).own;
+      break_off(operation_failed("sending", sent_, slot), reason_of(slot.status));
     } else if (now - last_progress_ > plan_.timeout) {
       break_off(fmt::format("no progress for {:g} s{}; {} of {} blocks were sent, {} applied", plan_.timeout,
                             gate_busy_ ? " (this worker's own trainer is inside the gate)" : "", sent_,
-                            blocks_, applied_));
+                            blocks_, applied_),
+                FailureReason::kTimeout);
     }
   }
 
@@ -249,7 +251,7 @@ class Meeting::Impl {
     Slot& slot = *pair(k).peers;
     if (checked_ == k) {
       if (slot.state == Slot::State::kDone && slot.status != DUET_OK) {
-        break_off(operation_failed("receiving", k, slot));
+        break_off(operation_failed("receiving", k, slot), reason_of(slot.status));
       }
       return false;
     }
@@ -303,10 +305,17 @@ class Meeting::Impl {
 
   void refuse(std::size_t k, const std::string& wrong) {
     result_.rejected = true;
-    break_off(fmt::format("block {} of {} was refused: {}", k, blocks_, wrong));
+    result_.refused_for = reason_of_refusal(wrong);
+    break_off(fmt::format("block {} of {} was refused: {}", k, blocks_, wrong), FailureReason::kRejected);
   }
 
-  void break_off(const std::string& why) {
+  static FailureReason reason_of(duet_status status) {
+    if (status == DUET_TIMED_OUT) return FailureReason::kTimeout;
+    return status == DUET_PEER_LOST ? FailureReason::kPeerGone : FailureReason::kTransport;
+  }
+
+  void break_off(const std::string& why, FailureReason reason) {
+    result_.reason = reason;
     result_.error = fmt::format("the meeting with {} was broken off: {}", connection_.peer(), why);
     result_.connection_usable = false;
     phase_ = Phase::kMixing;

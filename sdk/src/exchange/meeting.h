@@ -6,6 +6,7 @@
 #include <string>
 
 #include "duet/algorithm.h"
+#include "duet/status.h"
 #include "exchange/replica.h"
 #include "transport/transport.h"
 
@@ -29,8 +30,10 @@ struct MeetingPlan {
 
 struct MeetingResult {
   bool complete = false;
-  std::string error;      ///< why not
+  std::string error;                             ///< why not
+  FailureReason reason = FailureReason::kOther;  ///< the same for counts
   bool rejected = false;  ///< a block was refused: wrong length, checksum, or not finite
+  RejectReason refused_for = RejectReason::kHeader;  ///< where one was
   bool connection_usable =
       true;  ///< false: close it; operations may be in flight, or the streams out of step
   std::size_t blocks_applied = 0;
@@ -75,7 +78,7 @@ class Meeting {
   /// The last advance() stopped because work on a device is not done: look again within microseconds.
   bool device_busy() const;
   bool gate_busy() const;              ///< the last advance() stopped because the trainer was inside the gate
-  void abort(const std::string& why);  ///< e.g. the peer is gone; advance() then ends it
+  void abort(const std::string& why);  ///< the peer is gone, or let go of it; advance() then ends it
   const MeetingResult& result() const;
 
  private:

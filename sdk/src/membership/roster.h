@@ -34,6 +34,8 @@ struct Entry {
   std::uint64_t schema_hash = 0;             ///< of names, shapes, dtypes of the parameters
   std::string schema;                        ///< the same for people, possibly shortened
   std::string options;  ///< what must agree: algorithm, graph, rate, wire, block size; compared as text
+  int local_rank = 0;
+  std::string telemetry_address;  ///< "tcp://127.0.0.1:29800"; empty: none
   bool operator==(const Entry&) const = default;
 };
 

@@ -173,6 +173,26 @@ bool read_paths(Options& options, const std::string& text) {
   return true;
 }
 
+/// A port of local rank 0, of which the others' count up.
+Row port(const char* name, int Options::*field, const char* help) {
+  return {name,
+          help,
+          "a port from 1 to 65535, 0 for any, or off",
+          [field](Options& options, const std::string& text) {
+            if (text == "off") {
+              options.*field = -1;
+              return true;
+            }
+            const auto value = topology::parse_number<int>(text);
+            if (value) options.*field = *value;
+            return value.has_value();
+          },
+          [field](const Options& options) {
+            return options.*field == -1 ? std::string("off") : std::to_string(options.*field);
+          },
+          [field](const Options& options) { return options.*field >= -1 && options.*field <= 65535; }};
+}
+
 std::vector<Row> make_rows() {
   std::vector<Row> table;
   const auto add = [&](Row row) -> Row& { return table.emplace_back(std::move(row)); };
@@ -258,6 +278,10 @@ std::vector<Row> make_rows() {
   add(real("gone_after", &Options::gone_after, kPositive, "seconds of silence until a worker is gone"));
   add(real("telemetry_interval", &Options::telemetry_interval, kNotNegative,
            "seconds between estimates of the consensus distance; 0: off"));
+  add(port("telemetry_port", &Options::telemetry_port,
+           "where local rank 0's telemetry is; the others' ports count up"));
+  add(port("metrics_port", &Options::metrics_port,
+           "where local rank 0 serves Prometheus metrics; the others' ports count up"));
   return table;
 }
 

@@ -82,6 +82,10 @@ void set_log_level(LogLevel level) {
   state().level.store(level, std::memory_order_relaxed);
 }
 
+void write_log(LogLevel level, std::string_view message) {
+  support::log(level, message);
+}
+
 namespace support {
 
 bool log_enabled(LogLevel level) {

@@ -51,14 +51,16 @@ Communication::Communication(Joined joined, const Options& options, const Topolo
       context_(std::move(joined.context)),
       postbox_(*channel_, roster_, options.rank),
       liveness_(roster_, topology, options, postbox_, shared, now_seconds()),
-      meetings_(algorithm == nullptr
-                    ? nullptr
-                    : std::make_unique<MeetingDriver>(replica, options, topology, std::move(algorithm),
-                                                      postbox_, *context_, roster_, shared, now_seconds())),
+      meetings_(algorithm == nullptr ? nullptr
+                                     : std::make_unique<MeetingDriver>(
+                                           replica, options, topology, std::move(algorithm), postbox_,
+                                           *context_, roster_, events_, shared, now_seconds())),
       ticks_(replica, options, postbox_, shared),
+      telemetry_(std::move(joined.publisher), options, roster_, replica, events_, shared, now_seconds()),
       runner_(replica, *context_, roster_, topology, options, liveness_, postbox_),
       finisher_(options, liveness_, meetings_.get(), runner_),
       gatherer_(options, liveness_, postbox_) {
+  telemetry_.set_graph(topology, liveness_.members().live_ranks(), constants);
   thread_ = std::thread([this] { run(); });
 }
 
@@ -95,6 +97,7 @@ std::future<void> Communication::start(bool keep) {
   return post<void>([this, keep](double now, std::promise<void> promise) {
     if (keep) {
       started_ = true;
+      telemetry_.note(telemetry::FrameEventKind::kStarted, options_.rank);
       promise.set_value();
       return;
     }
@@ -223,6 +226,7 @@ void Communication::loop() {
   const double now = now_seconds();
   if (meetings_ != nullptr) meetings_->stop(now);
   liveness_.say_goodbye(now);
+  telemetry_.say_goodbye(now, liveness_, meetings_.get(), ticks_);
 }
 
 bool Communication::turn(double now) {
@@ -252,6 +256,7 @@ bool Communication::turn(double now) {
   ticks_.pause(!started_ || runner_.committing() ||
                (runner_.state() == TreeRunner::State::kRunning && runner_.purpose() != TreePurpose::kStep));
   more |= ticks_.advance(now);
+  telemetry_.advance(now, liveness_, meetings_.get(), ticks_);
   return more;
 }
 
@@ -273,6 +278,7 @@ void Communication::advance_tree_requests(double now) {
       tree_promise_.set_value();
       if (std::exchange(starting_, false)) {
         started_ = true;
+        telemetry_.note(telemetry::FrameEventKind::kStarted, options_.rank);
         for (auto& letter : std::exchange(early_, {}))
           dispatch(now, std::move(letter));
       }
@@ -312,13 +318,22 @@ void Communication::on_members_changed(double now) {
 
 void Communication::repair_graph(double now, const std::vector<int>& live) {
   // Given up by the others: nobody meets this worker any more.
-  if (meetings_ == nullptr || !std::binary_search(live.begin(), live.end(), options_.rank)) return;
+  if (!std::binary_search(live.begin(), live.end(), options_.rank)) {
+    telemetry_.note(telemetry::FrameEventKind::kGivenUp, options_.rank);
+    return;
+  }
   try {
     const topology::PresentGraph graph(policy_, live);
-    if (replica_.has_momentum()) constants_ = topology::constants_in_time(graph.topology(), constants_);
-    meetings_->set_graph(now, graph.neighbours(options_.rank), constants_);
+    if (replica_.has_momentum() || constants_.chi1 > 0.0)
+      constants_ = topology::constants_in_time(graph.topology(), constants_);
+    telemetry_.set_graph(graph.topology(), graph.members(), constants_);
+    telemetry_.note(telemetry::FrameEventKind::kGraphRepaired, -1);
+    if (meetings_ != nullptr) meetings_->set_graph(now, graph.neighbours(options_.rank), constants_);
   } catch (...) {
     // A policy is the embedder's: it may throw anything.
+    telemetry_.keep_graph_among(live);
+    // Without meetings nobody needs it.
+    if (meetings_ == nullptr) return;
     support::error(
         "rank {}: no graph for the {} members that are left: {}; going on with the neighbours that are here",
         options_.rank, live.size(), support::exception_text());
@@ -355,8 +370,9 @@ void Communication::dispatch(double now, Postbox::Letter letter) {
 }
 
 void Communication::sleep(double now) {
-  double deadline = std::min({liveness_.next_deadline(), ticks_.next_deadline(now),
-                              finisher_.next_deadline(now), gatherer_.next_deadline()});
+  double deadline =
+      std::min({liveness_.next_deadline(), ticks_.next_deadline(now), telemetry_.next_deadline(),
+                finisher_.next_deadline(now), gatherer_.next_deadline()});
   if (open_) deadline = std::min(deadline, meetings_->next_deadline(now));
   if (tree_request_) deadline = std::min(deadline, runner_.next_deadline(now));
   double seconds = std::clamp(deadline - now, 0.0, 1.0);

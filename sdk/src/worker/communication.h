@@ -25,6 +25,7 @@
 #include "worker/position_sketch.h"
 #include "worker/postbox.h"
 #include "worker/shared.h"
+#include "worker/telemetry_driver.h"
 #include "worker/tick_driver.h"
 #include "worker/tree_runner.h"
 
@@ -44,6 +45,7 @@ class Communication {
     std::unique_ptr<control::Channel> channel;
     std::unique_ptr<transport::Context> context;
     membership::Roster roster;
+    std::unique_ptr<telemetry::Publisher> publisher;  ///< null: no telemetry
   };
   /// algorithm: null for a synchronous (step) algorithm, then no meetings are held.
   /// policy: whose graph among all of the run `topology` is; constants: that graph's.
@@ -65,6 +67,7 @@ class Communication {
   /// In the communication thread, from within the observer.
   std::vector<double> sketch();
   bool is_this_thread() const { return std::this_thread::get_id() == thread_.get_id(); }
+  const std::string& telemetry_address() const { return telemetry_.address(); }
   /// Live members, as of the last change.
   int live_members() const { return live_members_.load(std::memory_order_relaxed); }
 
@@ -101,10 +104,12 @@ class Communication {
   std::unique_ptr<control::Channel> channel_;
   membership::Roster roster_;
   std::unique_ptr<transport::Context> context_;
+  telemetry::EventQueue events_;
   Postbox postbox_;
   Liveness liveness_;
   std::unique_ptr<MeetingDriver> meetings_;
   TickDriver ticks_;
+  TelemetryDriver telemetry_;
   std::unique_ptr<PositionSketch> sketch_;  ///< for observers
   TreeRunner runner_;
   Finisher finisher_;

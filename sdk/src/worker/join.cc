@@ -13,6 +13,7 @@
 #include "duet/error.h"
 #include "membership/rendezvous.h"
 #include "support/log.h"
+#include "telemetry/publisher.h"
 #include "transport/selection.h"
 
 namespace duet::worker {
@@ -45,6 +46,17 @@ std::string shared_options(const Options& options, const Topology& topology) {
       options.wire == DType::kFloat32 ? "float32" : "bfloat16", options.block_bytes, options.blocks_in_flight,
       options.telemetry_interval, options.seed, options.heartbeat_interval, options.gone_after,
       options.finish_timeout, options.average_timeout);
+}
+
+/// Null where it is turned off, or cannot be.
+std::unique_ptr<telemetry::Publisher> open_telemetry(const Options& options, const std::string& told) {
+  if (options.telemetry_port < 0) return nullptr;
+  telemetry::PublisherOptions wanted;
+  wanted.bind = options.bind;
+  wanted.told = told;
+  wanted.secret = options.secret;
+  if (options.telemetry_port > 0) wanted.port = options.telemetry_port + options.local_rank;
+  return telemetry::open_publisher(wanted, options.rank);
 }
 
 /// "10.0.0.7" of "tcp://10.0.0.7:29650".
@@ -89,6 +101,7 @@ Communication::Joined join(const Options& options, const Topology& topology,
   });
   if (on_device != buffers.end()) wanted.device = device::open(on_device->device, on_device->device_index);
   auto contexts = transport::open_contexts(wanted);
+  joined.publisher = open_telemetry(options, own);
 
   membership::Entry entry;
   entry.rank = options.rank;
@@ -102,6 +115,9 @@ Communication::Joined join(const Options& options, const Topology& topology,
   entry.schema = schema_of(buffers);
   entry.schema_hash = XXH3_64bits(entry.schema.data(), entry.schema.size());
   entry.options = shared_options(options, topology);
+
+  entry.local_rank = options.local_rank;
+  if (joined.publisher != nullptr) entry.telemetry_address = joined.publisher->address();
 
   membership::JoinOptions wait;
   wait.run_id = options.run_id;

@@ -23,6 +23,7 @@ Liveness::Liveness(const membership::Roster& roster, const Topology& topology, c
       shared_(shared),
       self_(options.rank),
       members_(roster, options.rank, options.gone_after),
+      metrics_(static_cast<int>(roster.entries.size()), options.rank),
       heard_once_(roster.entries.size(), false),
       joined_(now),
       next_beat_(now) {
@@ -51,6 +52,7 @@ std::uint64_t Liveness::highest_attempt() const {
 void Liveness::on_heartbeat(double now, int from, const control::Heartbeat& heartbeat) {
   const std::uint64_t attempt_before = highest_attempt();
   const bool phases_changed = members_.merge(now, from, heartbeat.states);
+  metrics_.merge(heartbeat.metrics);
   if (phases_changed || members_.declared_gone()) refresh(now);
   if (phases_changed || highest_attempt() != attempt_before) next_beat_ = 0.0;
   publish();
@@ -71,6 +73,15 @@ void Liveness::advance(double now) {
     refresh(now);
     next_beat_ = 0.0;
   }
+  if (shared_.metrics_changed.load(std::memory_order_relaxed)) {
+    std::string address;
+    {
+      const std::lock_guard lock(shared_.mutex);
+      shared_.metrics_changed.store(false, std::memory_order_relaxed);
+      address = shared_.metrics_address;
+    }
+    if (metrics_.set_mine(address)) next_beat_ = 0.0;
+  }
   if (now >= next_beat_ && now >= last_beat_ + kShortestBeat) beat(now);
 }
 
@@ -84,7 +95,7 @@ void Liveness::say_goodbye(double now) {
   set_phase(membership::Phase::kLeft);
   beat(now);
   for (const int rank : watchers)
-    postbox_.send(rank, control::Heartbeat{members_.states()});
+    postbox_.send(rank, heartbeat());
 }
 
 std::vector<int> Liveness::take_departed() {
@@ -94,7 +105,7 @@ std::vector<int> Liveness::take_departed() {
 void Liveness::tell_gone(double now, int rank) {
   if (now < next_reply_) return;
   next_reply_ = now + options_.heartbeat_interval;
-  postbox_.send(rank, control::Heartbeat{members_.states()});
+  postbox_.send(rank, heartbeat());
 }
 
 void Liveness::beat(double now) {
@@ -105,7 +116,7 @@ void Liveness::beat(double now) {
   mine.steps = shared_.steps.load(std::memory_order_relaxed);
   mine.samples = shared_.samples.load(std::memory_order_relaxed);
   for (const int rank : watched_)
-    postbox_.send(rank, control::Heartbeat{members_.states()});
+    postbox_.send(rank, heartbeat());
   last_beat_ = now;
   next_beat_ = now + options_.heartbeat_interval;
   publish();

@@ -6,6 +6,7 @@
 #include "control/messages.h"
 #include "duet/options.h"
 #include "duet/topology.h"
+#include "membership/addresses.h"
 #include "membership/members.h"
 #include "worker/postbox.h"
 #include "worker/shared.h"
@@ -46,6 +47,7 @@ class Liveness {
   /// Ranks found gone, and ranks that left, since the last call.
   std::vector<int> take_departed();
   const membership::Members& members() const { return members_; }
+  const membership::AddressBook& metrics_addresses() const { return metrics_; }
   const membership::Tree& tree() const { return tree_; }
   std::uint64_t tree_version() const { return tree_version_; }
 
@@ -53,6 +55,7 @@ class Liveness {
   void refresh(double now);
   void beat(double now);
   void publish();
+  control::Heartbeat heartbeat() const { return {members_.states(), metrics_.known()}; }
 
   const Topology& topology_;
   const Options& options_;
@@ -60,6 +63,7 @@ class Liveness {
   Shared& shared_;
   int self_;
   membership::Members members_;
+  membership::AddressBook metrics_;
   membership::Tree tree_;
   std::uint64_t tree_version_ = 0;
   std::vector<int> watched_;  ///< live topology and tree neighbours

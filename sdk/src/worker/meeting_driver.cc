@@ -1,6 +1,7 @@
 #include "worker/meeting_driver.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <exception>
 #include <limits>
@@ -29,6 +30,10 @@ std::uint64_t random_seed() {
   return (static_cast<std::uint64_t>(device()) << 32) | device();
 }
 
+double wall_seconds() {
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
 pairing::Config pairing_config(const Options& options, const Topology& topology) {
   pairing::Config config;
   config.self = options.rank;
@@ -44,8 +49,8 @@ pairing::Config pairing_config(const Options& options, const Topology& topology)
 
 MeetingDriver::MeetingDriver(exchange::Replica& replica, const Options& options, const Topology& topology,
                              std::unique_ptr<MeetingAlgorithm> algorithm, Postbox& postbox,
-                             transport::Context& context, const membership::Roster& roster, Shared& shared,
-                             double now)
+                             transport::Context& context, const membership::Roster& roster,
+                             telemetry::EventQueue& events, Shared& shared, double now)
     : replica_(replica),
       options_(options),
       postbox_(postbox),
@@ -56,13 +61,12 @@ MeetingDriver::MeetingDriver(exchange::Replica& replica, const Options& options,
       links_(context, roster),
       staging_(exchange::make_staging(replica, options.wire, options.blocks_in_flight, context.capabilities(),
                                       context.only_device())),
-      start_(now) {
+      start_(now),
+      counts_(events) {
   staging_->register_with(context);
-  for (const auto& neighbour : topology.neighbours(options.rank)) {
-    edges_[neighbour.worker].peer = neighbour.worker;
-    edges_[neighbour.worker].target_rate = neighbour.rate;
+  counts_.set_neighbours(topology.neighbours(options.rank));
+  for (const auto& neighbour : topology.neighbours(options.rank))
     neighbours_.insert(neighbour.worker);
-  }
 }
 
 MeetingDriver::~MeetingDriver() = default;
@@ -84,16 +88,13 @@ void MeetingDriver::set_graph(double now, std::vector<Neighbour> neighbours, con
 void MeetingDriver::use_graph(double now, const Graph& graph) {
   pairing_.set_neighbours(now, graph.neighbours);
   algorithm_ = make_meeting_algorithm(options_.algorithm, graph.constants);
-  for (auto& [peer, edge] : edges_)
-    edge.target_rate = 0.0;
+  counts_.set_neighbours(graph.neighbours);
   std::set<int> present;
   double rate = 0.0;
   for (const Neighbour& neighbour : graph.neighbours) {
     const int peer = neighbour.worker;
     present.insert(peer);
     rate += neighbour.rate;
-    edges_[peer].peer = peer;
-    edges_[peer].target_rate = neighbour.rate;
     if (opened_ && !neighbours_.contains(peer) && !gone_.contains(peer)) pairing_.on_peer_up(now, peer);
   }
   for (const int peer : neighbours_) {
@@ -211,7 +212,10 @@ void MeetingDriver::begin(double now, const pairing::Begin& begin) {
   const std::uint64_t session =
       agreed.meeting == begin.meeting && agreed.session != 0 ? agreed.session : begin.token;
   const auto deadline = transport::now_ns() + static_cast<std::uint64_t>(options_.connect_timeout * 1e9);
+  if (links_.held(begin.peer) != session) counts_.on_connected(begin.peer);
   transport::Connection& connection = links_.use(begin.peer, session, begin.offerer, deadline, agreed.ticket);
+  counts_.on_found(std::max(0.0, pairing_.waited(now) - waited_));
+  waited_ = pairing_.waited(now);
 
   exchange::MeetingPlan plan;
   plan.meeting = begin.meeting;
@@ -230,25 +234,20 @@ void MeetingDriver::begin(double now, const pairing::Begin& begin) {
 
 void MeetingDriver::end(double now) {
   const exchange::MeetingResult& result = meeting_->result();
-  EdgeStatistics& edge = edges_[partner_];
-  edge.bytes_sent += result.bytes_sent;
-  edge.bytes_received += result.bytes_received;
-  if (result.rejected) ++rejected_blocks_;
   if (result.complete) {
-    ++edge.meetings;
-    ++meetings_;
-    edge.last_distance = std::sqrt(result.squared_distance);
+    counts_.on_complete(partner_, result, wall_seconds(), now - began_);
   } else {
-    ++edge.failures;
+    counts_.on_failed(partner_, result, wall_seconds(), now - began_);
     support::warning("rank {}: a meeting with rank {} broke off: {}", options_.rank, partner_, result.error);
   }
   if (!result.connection_usable) links_.drop(partner_);
   const int peer = partner_;
   const bool complete = result.complete;
+  const double distance = std::sqrt(result.squared_distance);
   meeting_.reset();
   partner_ = -1;
   if (complete && observer_) {
-    observe({now - start_, peer, meetings_, edge.last_distance, now - began_});
+    observe({now - start_, peer, counts_.meetings(), distance, now - began_});
   }
   pairing_.on_meeting_ended(now, complete);
   act(now);
@@ -279,13 +278,15 @@ void MeetingDriver::publish(double now) {
   last_publish_ = now;
   const std::lock_guard lock(shared_.mutex);
   auto& statistics = shared_.statistics;
-  statistics.meetings = meetings_;
+  counts_.copy_to(statistics);
   statistics.shed_meetings = pairing_.shed();
-  statistics.rejected_blocks = rejected_blocks_;
   statistics.wait_seconds = pairing_.waited(now);
-  statistics.edges.clear();
-  for (const auto& [peer, edge] : edges_)
-    statistics.edges.push_back(edge);
+}
+
+void MeetingDriver::copy_to(telemetry::FrameState& state, double now) const {
+  counts_.copy_to(state);
+  state.shed_meetings = pairing_.shed();
+  state.wait_seconds = pairing_.waited(now);
 }
 
 }  // namespace duet::worker

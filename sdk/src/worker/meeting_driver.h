@@ -19,6 +19,7 @@
 #include "exchange/replica.h"
 #include "pairing/pairing.h"
 #include "worker/data_links.h"
+#include "worker/meeting_counts.h"
 #include "worker/postbox.h"
 #include "worker/shared.h"
 
@@ -30,7 +31,7 @@ class MeetingDriver {
  public:
   MeetingDriver(exchange::Replica& replica, const Options& options, const Topology& topology,
                 std::unique_ptr<MeetingAlgorithm> algorithm, Postbox& postbox, transport::Context& context,
-                const membership::Roster& roster, Shared& shared, double now);
+                const membership::Roster& roster, telemetry::EventQueue& events, Shared& shared, double now);
   ~MeetingDriver();
 
   /// Meetings may begin.
@@ -53,7 +54,8 @@ class MeetingDriver {
   bool in_meeting() const { return meeting_ != nullptr; }
   /// Ends the meeting in progress; if the gate is busy, in the next advance() that finds it free.
   void break_off(double now, const std::string& why);
-  std::uint64_t meetings() const { return meetings_; }
+  std::uint64_t meetings() const { return counts_.meetings(); }
+  void copy_to(telemetry::FrameState& state, double now) const;
   void publish(double now);  ///< copies the counts to where the trainer can read them
 
  private:
@@ -107,10 +109,9 @@ class MeetingDriver {
   double start_ = 0.0;
 
   std::uint64_t seen_steps_ = 0;
-  std::uint64_t meetings_ = 0;
-  std::uint64_t rejected_blocks_ = 0;
+  MeetingCounts counts_;
+  double waited_ = 0.0;  ///< with budget and no partner, when the last one was found
   double last_publish_ = 0.0;
-  std::map<int, EdgeStatistics> edges_;
   std::function<void(const MeetingEvent&)> observer_;
   bool observer_replaced_ = false;  ///< while it ran
 };

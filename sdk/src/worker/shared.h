@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "duet/status.h"
+#include "telemetry/histogram.h"
 #include "worker/wake_up.h"
 
 namespace duet::worker {
@@ -20,7 +21,10 @@ struct Shared {
   std::atomic<std::uint64_t> samples{0};
   std::atomic<double> loss{0.0};
   std::atomic<bool> loss_reported{false};
+  std::atomic<std::uint64_t> losses{0};  ///< how often one was reported; after `loss`
   std::atomic<double> gate_seconds{0.0};
+  std::atomic<double> peer_wait_seconds{0.0};
+  telemetry::AtomicHistogram step_duration;
   WakeUp wake_up;
 
   // ---- written by the communication thread
@@ -32,6 +36,10 @@ struct Shared {
   RunStatus status;
   WorkerStatistics statistics;
   std::vector<int> lost;
+  std::vector<MemberStatus> members;
+  /// Written by whoever serves metrics, guarded likewise; told to the others at the next heartbeat.
+  std::string metrics_address;
+  std::atomic<bool> metrics_changed{false};
   std::string failure;
 };
 

@@ -82,6 +82,8 @@ bool TickDriver::advance(double now) {
         own.loss_sum = shared_.loss.load(std::memory_order_relaxed);
       }
       own.sketch = sketch_.values();
+      finite_ = std::all_of(own.sketch.begin(), own.sketch.end(),
+                            [](double value) { return std::isfinite(value); });
       tree_.on_own(now, std::move(own));
     }
     // Without the gate, or a device's sums, there is nothing to do but to look again soon (next_deadline()).
@@ -116,12 +118,22 @@ bool TickDriver::sample() {
 
 void TickDriver::publish() {
   auto completed = tree_.take_completed();
+  if (completed.empty() && tree_.broken() == told_broken_) return;
+  told_broken_ = tree_.broken();
   const std::lock_guard lock(shared_.mutex);
   shared_.statistics.broken_ticks = tree_.broken();
   if (completed.empty()) return;
   shared_.status = completed.back();
+  for (const RunStatus& status : completed)
+    completed_.push_back(status);
+  if (completed_.size() > kMostKept)
+    completed_.erase(completed_.begin(), completed_.end() - static_cast<std::ptrdiff_t>(kMostKept));
   raise(shared_.run_samples, shared_.status.samples);
   raise(shared_.run_steps, shared_.status.steps);
+}
+
+std::vector<RunStatus> TickDriver::take_completed() {
+  return std::exchange(completed_, {});
 }
 
 }  // namespace duet::worker

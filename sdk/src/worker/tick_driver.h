@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "control/messages.h"
 #include "duet/options.h"
@@ -28,6 +29,12 @@ class TickDriver {
   void on_up(double now, int from, const control::TickUp& up);
   void on_down(double now, int from, const control::TickDown& down) { tree_.on_down(now, from, down); }
 
+  /// Those that completed since the last call, oldest first; of more than kMostKept the newest.
+  std::vector<RunStatus> take_completed();
+  std::uint64_t broken() const { return tree_.broken(); }
+  /// This worker's, when it was sketched last.
+  bool parameters_finite() const { return finite_; }
+
   /// True: there is more to do at once.
   bool advance(double now);
   double next_deadline(double now) const;
@@ -36,6 +43,7 @@ class TickDriver {
   std::uint64_t current_tick() const;
   void begin_sample(double now);
   double patience() const;
+  static constexpr std::size_t kMostKept = 64;
   bool sample();
   void publish();
 
@@ -49,6 +57,9 @@ class TickDriver {
   std::uint64_t sampled_tick_ = 0;
   double began_ = 0.0;  // that sample
   std::uint64_t meetings_ = 0;
+  std::vector<RunStatus> completed_;
+  std::uint64_t told_broken_ = 0;
+  bool finite_ = true;
   bool paused_ = true;
   bool sampling_ = false;
 };

@@ -14,6 +14,7 @@
 #include "support/log.h"
 #include "topology/present_graph.h"
 #include "worker/communication.h"
+#include "worker/exporter_library.h"
 #include "worker/join.h"
 #include "worker/position_sketch.h"
 #include "worker/shared.h"
@@ -23,6 +24,9 @@ namespace {
 
 /// Control messages are small; this is what one of them may carry for gather().
 constexpr std::size_t kLargestGathered = 16u << 20;
+
+/// Whose constants take dense linear algebra some milliseconds.
+constexpr int kSmallGraph = 64;
 
 /// A device on which the trainer's work, and a sketch behind it, takes longer has most likely failed.
 constexpr double kSketchSeconds = 30.0;
@@ -46,10 +50,9 @@ class TrainerInside {
  public:
   /// inside: says so to calls from further down.
   TrainerInside(exchange::Replica& replica, bool& inside, std::atomic<double>& waited)
-      : replica_(replica), inside_(inside) {
-    const auto before = std::chrono::steady_clock::now();
+      : replica_(replica), inside_(inside), began_(std::chrono::steady_clock::now()) {
     replica_.enter_trainer();
-    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - before;
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began_;
     waited.store(waited.load(std::memory_order_relaxed) + took.count(), std::memory_order_relaxed);
     inside_ = true;
   }
@@ -65,12 +68,14 @@ class TrainerInside {
     inside_ = false;
     replica_.leave_trainer();
   }
+  std::chrono::steady_clock::time_point began() const { return began_; }
   TrainerInside(const TrainerInside&) = delete;
   TrainerInside& operator=(const TrainerInside&) = delete;
 
  private:
   exchange::Replica& replica_;
   bool& inside_;
+  std::chrono::steady_clock::time_point began_;
 };
 
 /// While the trainer's thread waits for a tree pass, which writes x on devices in an order of its own.
@@ -119,7 +124,10 @@ class Worker::Impl : public StepContext {
       buffers.push_back({&vote, 1, DType::kFloat32, "duet.vote", {}, BufferRole::kStatistics, 0});
     } else {
       // Plain averaging needs none, and may meet on graphs that are too large for dense linear algebra.
-      if (options.algorithm == "a2cid2") constants = topology.constants();
+      // Monitors show them all the same, where they are to be had at once.
+      if (options.algorithm == "a2cid2" || topology.has_closed_form() || options.world_size <= kSmallGraph) {
+        constants = topology.constants();
+      }
       algorithm = make_meeting_algorithm(options.algorithm, constants);
     }
     print_sources();
@@ -141,9 +149,13 @@ class Worker::Impl : public StepContext {
   void average(double timeout) override {
     const auto samples = shared.samples.load() * static_cast<std::uint64_t>(members());
     vote = options.sample_goal > 0 && samples >= options.sample_goal ? 1.0F : 0.0F;
+    const auto before = std::chrono::steady_clock::now();
     HandedOver handed(*replica);
     communication->average(timeout).get();
     handed.take_back();
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - before;
+    shared.peer_wait_seconds.store(shared.peer_wait_seconds.load(std::memory_order_relaxed) + took.count(),
+                                   std::memory_order_relaxed);
     if (vote > 0.0F) agreed_to_stop.store(true);
   }
 
@@ -164,6 +176,15 @@ class Worker::Impl : public StepContext {
   TrainerInside enter() {
     check_caller();
     return {*replica, inside, shared.gate_seconds};
+  }
+
+  /// From one step to the next; no system call, no lock, no memory.
+  void count_step(std::chrono::steady_clock::time_point began) {
+    if (last_step) {
+      const std::chrono::duration<double> since = began - *last_step;
+      shared.step_duration.record(since.count());
+    }
+    last_step = began;
   }
 
   static Options validated(Options options) {
@@ -192,16 +213,24 @@ class Worker::Impl : public StepContext {
   std::unique_ptr<StepAlgorithm> step_algorithm;
   float vote = 0.0F;
   std::atomic<bool> agreed_to_stop{false};
+  std::optional<std::chrono::steady_clock::time_point> last_step;  ///< when it began; the trainer's
   bool finished = false;
   bool inside = false;  ///< the trainer is in the gate; its thread alone looks at this
-  /// Last: its thread uses all of the above.
+  /// Its thread uses all of the above.
   std::unique_ptr<worker::Communication> communication;
+  /// Last: its threads ask the worker about everything.
+  std::shared_ptr<void> exporter;
 };
 
 Worker::Worker(Options options, std::vector<Buffer> buffers)
-    : impl_(std::make_unique<Impl>(std::move(options), std::move(buffers))) {}
+    : impl_(std::make_unique<Impl>(std::move(options), std::move(buffers))) {
+  if (impl_->options.metrics_port >= 0) impl_->exporter = worker::start_exporter(*this);
+}
 
-Worker::~Worker() = default;
+Worker::~Worker() {
+  // While there still is a worker to ask.
+  impl_->exporter.reset();
+}
 
 void Worker::step(const std::function<void()>& update, std::uint64_t samples) {
   Impl& impl = *impl_;
@@ -209,6 +238,7 @@ void Worker::step(const std::function<void()>& update, std::uint64_t samples) {
     throw Error("Worker::step() after finish(): this worker has left the run; make a new one");
   {
     TrainerInside inside = impl.enter();
+    impl.count_step(inside.began());
     impl.replica->deliver();
     update();
     inside.leave();
@@ -242,6 +272,7 @@ bool Worker::done() const {
 void Worker::report_loss(double loss) {
   impl_->shared.loss.store(loss, std::memory_order_relaxed);
   impl_->shared.loss_reported.store(true, std::memory_order_relaxed);
+  impl_->shared.losses.fetch_add(1, std::memory_order_release);
 }
 
 FinishResult Worker::finish() {
@@ -327,12 +358,42 @@ WorkerStatistics Worker::statistics() const {
   statistics.steps = impl.shared.steps.load(std::memory_order_relaxed);
   statistics.samples = impl.shared.samples.load(std::memory_order_relaxed);
   statistics.gate_seconds = impl.shared.gate_seconds.load(std::memory_order_relaxed);
+  statistics.peer_wait_seconds = impl.shared.peer_wait_seconds.load(std::memory_order_relaxed);
+  statistics.step_duration = impl.shared.step_duration.copy();
   return statistics;
 }
 
 std::vector<int> Worker::lost() const {
   const std::lock_guard lock(impl_->shared.mutex);
   return impl_->shared.lost;
+}
+
+std::vector<MemberStatus> Worker::members() const {
+  const std::lock_guard lock(impl_->shared.mutex);
+  if (!impl_->shared.members.empty()) return impl_->shared.members;
+  MemberStatus alone;
+  alone.rank = impl_->options.rank;
+  alone.local_rank = impl_->options.local_rank;
+  alone.metrics_address = impl_->shared.metrics_address;
+  return {alone};
+}
+
+std::string Worker::telemetry_address() const {
+  return impl_->communication == nullptr ? std::string() : impl_->communication->telemetry_address();
+}
+
+std::string Worker::metrics_address() const {
+  const std::lock_guard lock(impl_->shared.mutex);
+  return impl_->shared.metrics_address;
+}
+
+void Worker::set_metrics_address(const std::string& address) {
+  {
+    const std::lock_guard lock(impl_->shared.mutex);
+    impl_->shared.metrics_address = address;
+  }
+  // After it: the communication thread looks at the flag first.
+  impl_->shared.metrics_changed.store(true, std::memory_order_relaxed);
 }
 
 const Options& Worker::options() const {

@@ -20,6 +20,8 @@ inline membership::Entry sample_entry(int rank, int world_size) {
   entry.schema_hash = 0xdeadbeefcafef00d;
   entry.schema = "conv1.weight float32 64x3x7x7\nconv1.bias float32 64";
   entry.options = "algorithm=a2cid2, graph=ring, rate=1";
+  entry.local_rank = rank % 4;
+  entry.telemetry_address = "tcp://10.0.0.7:" + std::to_string(29800 + rank % 4);
   return entry;
 }
 
@@ -51,6 +53,8 @@ inline std::vector<Message> sample_messages() {
                                 .passes = 400u + i,
                                 .result = 500u + i,
                                 .squared_distance = 0.5 * (i + 1)});
+    if (i % 2 == 0)
+      heartbeat.metrics.push_back({static_cast<int>(i), i + 1, "10.0.0." + std::to_string(i) + ":29700"});
   }
   return {
       {header, Join{sample_entry(5, 8)}},

@@ -1,0 +1,51 @@
+#include "growing_pool.h"
+
+#include <pthread.h>
+
+#include <utility>
+
+namespace duet::exporter {
+
+GrowingPool::~GrowingPool() {
+  shutdown();
+}
+
+void GrowingPool::enqueue(std::function<void()> task) {
+  const std::lock_guard lock(mutex_);
+  tasks_.push_back(std::move(task));
+  if (tasks_.size() > idle_ && threads_.size() < most_ && !stopping_) {
+    threads_.emplace_back([this] { run(); });
+  }
+  changed_.notify_one();
+}
+
+void GrowingPool::shutdown() {
+  std::vector<std::thread> threads;
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+    threads.swap(threads_);
+  }
+  changed_.notify_all();
+  for (auto& thread : threads)
+    thread.join();
+}
+
+void GrowingPool::run() {
+  pthread_setname_np(pthread_self(), "duet-metrics");
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    ++idle_;
+    changed_.wait(lock, [this] { return stopping_ || !tasks_.empty(); });
+    --idle_;
+    // What waits is served to the end: a task that is dropped would leave its connection open.
+    if (tasks_.empty()) return;
+    const auto task = std::move(tasks_.front());
+    tasks_.pop_front();
+    lock.unlock();
+    task();
+    lock.lock();
+  }
+}
+
+}  // namespace duet::exporter

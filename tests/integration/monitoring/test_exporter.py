@@ -1,0 +1,88 @@
+"""Exporters of real workers: port conflicts, what libduet.so is linked with, an exporter that is not there."""
+
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "runs"))
+import harness  # noqa: E402
+from prometheus import free_ports, get  # noqa: E402
+
+
+class Run:
+    """Workers of duet-quadratic that go on until the end of the block."""
+
+    def __init__(self, count, **env):
+        self.folder = tempfile.TemporaryDirectory()
+        self.path = pathlib.Path(self.folder.name) / "log"
+        self.log = open(self.path, "w", encoding="utf-8")
+        self.process = harness.start_workers(count, "duet-quadratic", 10_000_000, log=self.log, **env)
+
+    def text(self):
+        return self.path.read_text(encoding="utf-8")
+
+    def wait_for(self, what, seconds=60):
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            try:
+                if result := what():
+                    return result
+            except OSError:
+                pass
+            time.sleep(0.1)
+        raise AssertionError(f"nothing within {seconds} s; the workers said:\n{self.text()[-3000:]}")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        try:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        self.process.wait()
+        self.log.close()
+        self.folder.cleanup()
+
+
+class Library(unittest.TestCase):
+    def test_libduet_knows_nothing_of_prometheus(self):
+        linked = subprocess.run(["ldd", harness.BUILD / "lib" / "libduet.so"], capture_output=True, text=True, check=True).stdout
+        self.assertNotRegex(linked, "prometheus|httplib")
+        linked = subprocess.run(
+            ["ldd", harness.BUILD / "lib" / "libduet_exporter.so"], capture_output=True, text=True, check=True
+        ).stdout
+        self.assertRegex(linked, "prometheus")
+
+
+class Ports(unittest.TestCase):
+    def test_two_runs_on_the_same_ports_both_train_and_export(self):
+        port = free_ports(2)
+        with Run(2, DUET_METRICS_PORT=port, DUET_TELEMETRY_PORT=0) as first:
+            first.wait_for(lambda: get(f"http://127.0.0.1:{port + 1}/metrics") and get(f"http://127.0.0.1:{port}/metrics"))
+            with Run(2, DUET_METRICS_PORT=port, DUET_TELEMETRY_PORT=0) as second:
+                pattern = r"metrics cannot be where they were asked for .* they are at (http://\S+/metrics) instead"
+                urls = second.wait_for(lambda: len(found := re.findall(pattern, second.text())) == 2 and found)
+                for url in urls:
+                    steps = re.search(r"^duet_gradient_steps_total (\d+)", get(url), re.M)
+                    self.assertIsNotNone(steps)
+                    second.wait_for(
+                        lambda url=url, before=int(steps[1]): int(re.search(r"^duet_gradient_steps_total (\d+)", get(url), re.M)[1])
+                        > before
+                    )
+                time.sleep(1)
+                self.assertEqual(len(re.findall(pattern, second.text())), 2, "one warning a worker")
+                # They name each other all the same.
+                groups = json.loads(get(urls[0].replace("/metrics", "/sd")))
+                self.assertEqual({f"http://{group['targets'][0]}/metrics" for group in groups}, set(urls))
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
