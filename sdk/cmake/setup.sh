@@ -5,7 +5,7 @@
 build_packages=(
   ca-certificates g++ cmake ninja-build pkg-config ccache
   libtorch-dev libfabric-dev libzmq3-dev cppzmq-dev libsodium-dev libflatbuffers-dev flatbuffers-compiler
-  libhwy-dev libeigen3-dev libspdlog-dev libfmt-dev libcli11-dev nlohmann-json3-dev libxxhash-dev
+  libhwy-dev libeigen3-dev libspdlog-dev libfmt-dev libcli11-dev nlohmann-json3-dev libxxhash-dev libncurses-dev
   libgtest-dev libgmock-dev libbenchmark-dev prometheus-cpp-dev libcpp-httplib-dev python3
 )
 

@@ -82,6 +82,7 @@ void PairingRun::transmit(int from, const pairing::Send& send) {
   ++messages_[static_cast<std::size_t>(send.message.kind)];
   std::uniform_real_distribution<double> uniform(0.0, 1.0);
   if (uniform(random_) < options_.loss) return;
+  if (options_.cut && options_.cut(from, send.peer)) return;
   const int copies = uniform(random_) < options_.duplication ? 2 : 1;
   for (int copy = 0; copy < copies; ++copy) {
     double arrival = now() + options_.latency + options_.latency_spread * uniform(random_);

@@ -29,9 +29,11 @@ struct PairingRunOptions {
 
   double latency = 1e-4;  ///< of a message: uniform in [latency, latency + latency_spread]
   double latency_spread = 0.0;
-  bool reorder = false;           ///< false: messages of one worker to another arrive in order
-  double loss = 0.0;              ///< share of messages
-  double duplication = 0.0;       ///< share of messages that arrive twice
+  bool reorder = false;      ///< false: messages of one worker to another arrive in order
+  double loss = 0.0;         ///< share of messages
+  double duplication = 0.0;  ///< share of messages that arrive twice
+  /// Whether nothing that `from` sends reaches `to` at present: a network that is cut. Empty: all of it does.
+  std::function<bool(int from, int to)> cut;
   double exchange_timeout = 5.0;  ///< of one who began a meeting whose other side did not, or is dead
   double gone_after = 2.0;        ///< from a crash until the neighbours are told
   std::uint64_t seed = 0;

@@ -11,7 +11,7 @@ import unittest
 
 import harness
 
-PARTS = ("TORCH", "LIBFABRIC", "CUDA", "NCCL", "DASHBOARD", "EXPORTER", "PLUGIN_CHECK")
+PARTS = ("TORCH", "LIBFABRIC", "CUDA", "NCCL", "OBSERVER", "TOP", "DASHBOARD", "EXPORTER", "PLUGIN_CHECK")
 
 
 class PartsOff(unittest.TestCase):
