@@ -9,12 +9,8 @@
 
 #include "control/curve_keys.h"
 #include "duet/error.h"
+#include "support/zeromq.h"
 #include "telemetry/frame.h"
-
-#if defined(__SANITIZE_THREAD__)
-extern "C" void AnnotateIgnoreReadsBegin(const char* file, int line);
-extern "C" void AnnotateIgnoreReadsEnd(const char* file, int line);
-#endif
 
 namespace duet::observer {
 namespace {
@@ -26,20 +22,8 @@ constexpr int kHeartbeatMs = 2000;         ///< a host that vanished sends no fa
 constexpr int kHandshakeMs = 5000;
 constexpr int kMostSockets = 64;
 
-/// ThreadSanitizer does not see how ZeroMQ, built without it, hands a message from its thread to ours.
-void copy(const zmq::message_t& from, std::string& to) {
-#if defined(__SANITIZE_THREAD__)
-  AnnotateIgnoreReadsBegin(__FILE__, __LINE__);
-#endif
-  to.assign(from.data<char>(), from.size());
-#if defined(__SANITIZE_THREAD__)
-  AnnotateIgnoreReadsEnd(__FILE__, __LINE__);
-#endif
-}
-
-/// See control/channel.cc: an idle context keeps ZeroMQ's PGM library set up.
 std::unique_ptr<zmq::context_t> new_context() {
-  [[gnu::used]] static zmq::context_t* const idle = new zmq::context_t;
+  support::keep_zeromq_set_up();
   return std::make_unique<zmq::context_t>();
 }
 
@@ -100,7 +84,7 @@ class Subscriber::Impl {
 
   bool connect(const std::string& endpoint) {
     try {
-      socket_.connect(endpoint);
+      support::uninterrupted([&] { socket_.connect(endpoint); });
       return true;
     } catch (const zmq::error_t&) {
       return false;
@@ -109,7 +93,7 @@ class Subscriber::Impl {
 
   void disconnect(const std::string& endpoint) {
     try {
-      socket_.disconnect(endpoint);
+      support::uninterrupted([&] { socket_.disconnect(endpoint); });
     } catch (const zmq::error_t&) {
       // It was not connected.
     }
@@ -118,12 +102,12 @@ class Subscriber::Impl {
   bool receive(std::string& bytes) {
     for (;;) {
       zmq::message_t part;
-      if (!socket_.recv(part, zmq::recv_flags::dontwait)) return false;
+      if (!support::receive_now(socket_, part)) return false;
       const bool whole = !part.more();
-      while (part.more() && socket_.recv(part, zmq::recv_flags::dontwait)) {
+      while (part.more() && support::receive_now(socket_, part)) {
       }
       if (!whole) continue;  // a frame has one part
-      copy(part, bytes);
+      support::copy_frame(part, bytes);
       return true;
     }
   }
@@ -131,10 +115,10 @@ class Subscriber::Impl {
   Link link() {
     for (;;) {
       zmq::message_t event, address;
-      if (!monitor_.recv(event, zmq::recv_flags::dontwait)) return link_;
-      if (event.more() && !monitor_.recv(address, zmq::recv_flags::dontwait)) return link_;
+      if (!support::receive_now(monitor_, event)) return link_;
+      if (event.more() && !support::receive_now(monitor_, address)) return link_;
       std::string bytes;
-      copy(event, bytes);
+      support::copy_frame(event, bytes);
       if (bytes.size() < sizeof(std::uint16_t)) continue;
       std::uint16_t kind = 0;
       std::memcpy(&kind, bytes.data(), sizeof kind);

@@ -6,7 +6,7 @@
 #include "control/host_address.h"
 #include "duet/error.h"
 #include "support/log.h"
-#include "support/uninterrupted.h"
+#include "support/zeromq.h"
 
 namespace duet::telemetry {
 namespace {
@@ -61,9 +61,7 @@ class Publisher::Impl {
     int subscribers = 0;
     for (int i = 0; i < kMostRequests; ++i) {
       zmq::message_t request;
-      const bool got = support::uninterrupted(
-          [&] { return socket_.recv(request, zmq::recv_flags::dontwait).has_value(); });
-      if (!got) break;
+      if (!support::receive_now(socket_, request)) break;
       // 1: subscribes, 0: no more. Anything else a stranger made up.
       if (request.size() > 0 && *request.data<unsigned char>() == 1) ++subscribers;
     }
