@@ -1,16 +1,15 @@
 #include "duet/exporter/exporter.h"
 
-#include <prometheus/collectable.h>
-#include <prometheus/registry.h>
-#include <prometheus/text_serializer.h>
-
 #include <algorithm>
+#include <map>
 #include <memory>
-#include <sstream>
+#include <string>
 #include <utility>
 
 #include "duet/log.h"
+#include "duet/version.h"
 #include "http_server.h"
+#include "metrics_page.h"
 #include "pages.h"
 #include "view.h"
 #include "worker_metrics.h"
@@ -18,79 +17,66 @@
 namespace duet {
 namespace {
 
+using exporter::discovery_page;
 using exporter::HttpServer;
+using exporter::metrics_page;
 using exporter::Reply;
 using exporter::WorkerView;
 
-constexpr const char* kMetricsType = "text/plain; version=0.0.4; charset=utf-8";
-
-/// Reads the worker's counts when somebody scrapes.
-class WorkerCollector : public prometheus::Collectable {
- public:
-  WorkerCollector(const Worker& worker, int most_edges) : worker_(worker), most_edges_(most_edges) {}
-
-  WorkerView view() const {
-    const Options& options = worker_.options();
-    WorkerView view;
-    view.rank = worker_.rank();
-    view.world_size = worker_.world_size();
-    view.run_id = worker_.run_id();
-    view.transport = worker_.world_size() == 1 ? "none" : options.transport;
-    view.topology = worker_.topology().name();
-    view.algorithm = options.algorithm;
-    view.reports_meetings =
-        worker_.world_size() > 1 && algorithm_kind(options.algorithm) == AlgorithmKind::kMeeting;
-    view.statistics = worker_.statistics();
-    view.status = worker_.status();
-    view.tick_interval = options.telemetry_interval;
-    view.members = worker_.members();
-    view.lost = worker_.lost();
-    view.most_edges = most_edges_;
-    return view;
+/// What the worker has counted by now.
+WorkerView view_of(const Worker& worker, int most_edges) {
+  const Options& options = worker.options();
+  WorkerView view;
+  view.rank = worker.rank();
+  view.world_size = worker.world_size();
+  view.run_id = worker.run_id();
+  view.version = DUET_VERSION_STRING;
+  view.transport = worker.world_size() == 1 ? "none" : options.transport;
+  view.topology = worker.topology().name();
+  view.algorithm = options.algorithm;
+  view.reports_meetings =
+      worker.world_size() > 1 && algorithm_kind(options.algorithm) == AlgorithmKind::kMeeting;
+  view.statistics = worker.statistics();
+  const RunStatus status = worker.status();
+  if (options.telemetry_interval > 0.0 && status.tick > 0) {
+    view.tick = {.time = static_cast<double>(status.tick) * options.telemetry_interval,
+                 .consensus_distance = status.consensus_distance,
+                 .distance_to_mean = status.distance_to_mean};
   }
+  view.most_edges = most_edges;
+  return view;
+}
 
-  std::vector<prometheus::MetricFamily> Collect() const override {
-    auto all = exporter::worker_metrics(view());
-    for (auto& family : exporter::process_metrics())
-      all.push_back(std::move(family));
-    return all;
+/// By which address others reach what listens on `bind`: on all interfaces, by the one under which they know
+/// the worker's telemetry, or its host.
+std::string told_host(const Worker& worker, const std::string& bind) {
+  if (bind != "0.0.0.0") return bind;
+  const std::string telemetry = worker.telemetry_address();  // "tcp://10.0.0.7:29800"
+  const std::size_t begin = telemetry.find("://");
+  if (begin != std::string::npos) {
+    const std::string host = telemetry.substr(begin + 3, telemetry.rfind(':') - begin - 3);
+    if (host != bind) return host;
   }
-
- private:
-  const Worker& worker_;
-  const int most_edges_;
-};
-
-Reply metrics(const WorkerCollector& collector) {
-  std::ostringstream text;
-  prometheus::TextSerializer().Serialize(text, collector.Collect());
-  return {200, kMetricsType, text.str()};
+  for (const MemberStatus& member : worker.members())
+    if (member.rank == worker.rank() && !member.host.empty()) return member.host;
+  return bind;
 }
 
 }  // namespace
 
 class Exporter::Impl {
  public:
-  Impl(Worker& worker, const ExporterOptions& options)
-      : worker_(worker), collector_(worker, options.most_edges) {
+  Impl(Worker& worker, const ExporterOptions& options) : worker_(worker), most_edges_(options.most_edges) {
     const std::map<std::string, HttpServer::Handler> pages = {
-        {"/",
+        {"/", [this] { return Reply::html(landing_page(view())); }},
+        {"/metrics",
          [this] {
-           return Reply{200, "text/html; charset=utf-8", landing_page(collector_.view())};
+           return Reply{200, exporter::kMetricsType, metrics_page(worker_metrics(view()))};
          }},
-        {"/metrics", [this] { return metrics(collector_); }},
-        {"/edges",
-         [this] {
-           return Reply{200, "application/json", edges_page(collector_.view())};
-         }},
+        {"/edges", [this] { return Reply::json(edges_page(view())); }},
         {"/sd",
-         [this] {
-           return Reply{200, "application/json", discovery_page(collector_.view())};
-         }},
-        {"/healthz",
-         [] {
-           return Reply{200, "text/plain; charset=utf-8", "ok\n"};
-         }},
+         [this] { return Reply::json(discovery_page(worker_.run_id(), worker_.members(), worker_.lost())); }},
+        {"/healthz", [] { return Reply::text(200, "ok\n"); }},
         {"/readyz", [this] { return ready(); }},
     };
     int port = options.port;
@@ -100,10 +86,10 @@ class Exporter::Impl {
     if (port > 0) port += worker.options().local_rank;
     server_ = listen(options.bind, port, pages);
     if (server_ == nullptr) return;
-    const std::string address = options.bind + ":" + std::to_string(server_->port());
-    url_ = "http://" + address;
-    worker_.set_metrics_address(address);
-    if (collector_.view().statistics.edges.size() > static_cast<std::size_t>(options.most_edges)) {
+    const std::string port_text = ":" + std::to_string(server_->port());
+    url_ = "http://" + options.bind + port_text;
+    worker_.set_metrics_address(told_host(worker_, options.bind) + port_text);
+    if (!edges_in_full(view())) {
       say(LogLevel::kInfo, "more than " + std::to_string(options.most_edges) +
                                " neighbours: their metrics are summed up under peer=\"all\" "
                                "(duet_edge_series 0)");
@@ -144,19 +130,20 @@ class Exporter::Impl {
     write_log(level, "rank " + std::to_string(worker_.rank()) + ": " + what);
   }
 
-  /// Ready: in the run, with a heartbeat of one's own that others can hear.
+  WorkerView view() const { return view_of(worker_, most_edges_); }
+
+  /// Ready: a member of the run.
   Reply ready() const {
     const auto members = worker_.members();
     const auto live =
         std::count_if(members.begin(), members.end(), [](const MemberStatus& member) { return member.live; });
-    if (worker_.world_size() > 1 && live == 0)
-      return {503, "text/plain; charset=utf-8", "this worker is in no run\n"};
-    return {200, "text/plain; charset=utf-8",
-            std::to_string(live) + " of " + std::to_string(worker_.world_size()) + " workers are here\n"};
+    if (worker_.world_size() > 1 && live == 0) return Reply::text(503, "this worker is in no run\n");
+    return Reply::text(
+        200, std::to_string(live) + " of " + std::to_string(worker_.world_size()) + " workers are here\n");
   }
 
   Worker& worker_;
-  WorkerCollector collector_;
+  const int most_edges_;
   std::string url_;
   /// Last: its threads use the rest.
   std::unique_ptr<HttpServer> server_;

@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 
+#include <system_error>
 #include <utility>
 
 namespace duet::exporter {
@@ -11,11 +12,21 @@ GrowingPool::~GrowingPool() {
 }
 
 void GrowingPool::enqueue(std::function<void()> task) {
-  const std::lock_guard lock(mutex_);
-  tasks_.push_back(std::move(task));
-  if (tasks_.size() > idle_ && threads_.size() < most_ && !stopping_) {
-    threads_.emplace_back([this] { run(); });
+  std::unique_lock lock(mutex_);
+  room_.wait(lock, [this] { return tasks_.size() < most_ || stopping_; });
+  if (tasks_.size() >= idle_ && threads_.size() < most_ && !stopping_) {
+    try {
+      threads_.emplace_back([this] { run(); });
+    } catch (const std::system_error&) {
+      // No more threads in this process: those that there are go on, or else the one that accepts.
+      if (threads_.empty()) {
+        lock.unlock();
+        task();
+        return;
+      }
+    }
   }
+  tasks_.push_back(std::move(task));
   changed_.notify_one();
 }
 
@@ -27,6 +38,7 @@ void GrowingPool::shutdown() {
     threads.swap(threads_);
   }
   changed_.notify_all();
+  room_.notify_all();
   for (auto& thread : threads)
     thread.join();
 }
@@ -42,6 +54,7 @@ void GrowingPool::run() {
     if (tasks_.empty()) return;
     const auto task = std::move(tasks_.front());
     tasks_.pop_front();
+    room_.notify_one();
     lock.unlock();
     task();
     lock.lock();

@@ -3,12 +3,20 @@
 #include <httplib.h>
 #include <pthread.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
+#include <atomic>
+#include <cerrno>
+#include <chrono>
 #include <cstring>
+#include <exception>
+#include <mutex>
+#include <set>
 #include <stdexcept>
 #include <thread>
 #include <utility>
 
+#include "bounded_stream.h"
 #include "growing_pool.h"
 
 namespace duet::exporter {
@@ -17,13 +25,53 @@ namespace {
 constexpr std::size_t kMostThreads = 64;
 constexpr std::size_t kLargestBody = 4096;  ///< bytes; nobody has a reason to send one
 constexpr int kBacklog = 256;               ///< httplib's own is 5: a burst of scrapes would wait a second
-constexpr time_t kReadSeconds = 2;
-constexpr time_t kWriteSeconds = 5;
 
-/// httplib listens with a short queue; the socket is a subclass' to see.
+/// httplib's, with connections that are bounded and can be cut off.
 class Server : public httplib::Server {
  public:
+  /// httplib listens with a short queue; the socket is a subclass' to see.
   bool lengthen_queue() { return ::listen(svr_sock_, kBacklog) == 0; }
+
+  /// Whoever is connected, or still will be, is sent away.
+  void cut_off() {
+    const std::lock_guard lock(mutex_);
+    closing_ = true;
+    for (const socket_t socket : open_)
+      ::shutdown(socket, SHUT_RDWR);
+  }
+
+ private:
+  /// One answer a connection: an idle one would hold a thread.
+  bool process_and_close_socket(socket_t socket) override {
+    bool done = false;
+    try {
+      if (enter(socket)) {
+        BoundedStream stream(socket);
+        bool closed = false;
+        done = process_request(stream, true, closed, nullptr);
+      }
+    } catch (...) {
+      // Out of memory, most likely: this client gets nothing, the thread goes on.
+    }
+    // Its number may be another connection's once it is closed.
+    leave(socket);
+    ::shutdown(socket, SHUT_RDWR);
+    ::close(socket);
+    return done;
+  }
+  bool enter(socket_t socket) {
+    const std::lock_guard lock(mutex_);
+    if (!closing_) open_.insert(socket);
+    return !closing_;
+  }
+  void leave(socket_t socket) {
+    const std::lock_guard lock(mutex_);
+    open_.erase(socket);
+  }
+
+  std::mutex mutex_;  ///< guards what follows
+  std::set<socket_t> open_;
+  bool closing_ = false;
 };
 
 void answer(const HttpServer::Handler& handler, httplib::Response& response) {
@@ -31,7 +79,7 @@ void answer(const HttpServer::Handler& handler, httplib::Response& response) {
   try {
     reply = handler();
   } catch (const std::exception& error) {
-    reply = {500, "text/plain; charset=utf-8", std::string("this page failed: ") + error.what() + "\n"};
+    reply = Reply::text(500, std::string("this page failed: ") + error.what() + "\n");
   }
   response.status = reply.status;
   response.set_content(reply.body, reply.type.c_str());
@@ -43,11 +91,6 @@ class HttpServer::Impl {
  public:
   Impl(const std::string& bind, int port, std::map<std::string, Handler> pages) {
     server_.new_task_queue = [] { return new GrowingPool(kMostThreads); };
-    // One answer a connection: an idle one would hold a thread.
-    server_.set_keep_alive_max_count(1);
-    server_.set_keep_alive_timeout(kReadSeconds);
-    server_.set_read_timeout(kReadSeconds);
-    server_.set_write_timeout(kWriteSeconds);
     server_.set_payload_max_length(kLargestBody);
     // Not httplib's default, SO_REUSEPORT: two workers would silently share one port.
     server_.set_socket_options([](socket_t socket) {
@@ -68,15 +111,21 @@ class HttpServer::Impl {
     server_.lengthen_queue();
     thread_ = std::thread([this] {
       pthread_setname_np(pthread_self(), "duet-http");
-      server_.listen_after_bind();
+      try {
+        server_.listen_after_bind();
+      } catch (...) {
+        // Without memory to accept with there is nothing to serve any more; what else runs here goes on.
+      }
+      ended_ = true;
     });
     // stop() before the loop has begun would be overheard.
-    while (!server_.is_running())
+    while (!server_.is_running() && !ended_)
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
 
   ~Impl() {
     server_.stop();
+    server_.cut_off();
     thread_.join();
   }
   Impl(const Impl&) = delete;
@@ -87,6 +136,7 @@ class HttpServer::Impl {
  private:
   Server server_;
   int port_ = 0;
+  std::atomic<bool> ended_{false};
   std::thread thread_;
 };
 

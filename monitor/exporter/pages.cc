@@ -1,57 +1,19 @@
 #include "pages.h"
 
 #include <algorithm>
-#include <cmath>
-#include <nlohmann/json.hpp>
 
+#include "page_text.h"
 #include "worker_metrics.h"
 
 namespace duet::exporter {
-namespace {
 
 using nlohmann::json;
-
-/// Run ids and host names are whatever somebody chose.
-std::string escaped(const std::string& text) {
-  std::string safe;
-  for (const char c : text) {
-    switch (c) {
-      case '<':
-        safe += "&lt;";
-        break;
-      case '>':
-        safe += "&gt;";
-        break;
-      case '&':
-        safe += "&amp;";
-        break;
-      case '"':
-        safe += "&quot;";
-        break;
-      default:
-        safe += c;
-    }
-  }
-  return safe;
-}
-
-/// JSON has no NaN.
-json real(double value) {
-  return std::isfinite(value) ? json(value) : json(nullptr);
-}
-
-/// Whatever bytes a name holds: what is no UTF-8 is replaced, not thrown at.
-std::string text(const json& page) {
-  return page.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
-}
-
-}  // namespace
 
 std::string landing_page(const WorkerView& view) {
   return "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Duet worker " +
          std::to_string(view.rank) + "</title></head><body><h1>Duet worker " + std::to_string(view.rank) +
-         " of " + std::to_string(view.world_size) + "</h1><p>Run <code>" + escaped(view.run_id) +
-         "</code>, " + escaped(view.algorithm) + " on a " + escaped(view.topology) + ", " +
+         " of " + std::to_string(view.world_size) + "</h1><p>Run <code>" + html_escaped(view.run_id) +
+         "</code>, " + html_escaped(view.algorithm) + " on a " + html_escaped(view.topology) + ", " +
          std::to_string(view.statistics.steps) + " steps, " + std::to_string(view.statistics.meetings) +
          " meetings.</p><ul>"
          "<li><a href=\"/metrics\">/metrics</a>: for Prometheus</li>"
@@ -71,28 +33,29 @@ std::string edges_page(const WorkerView& view) {
                      {"failures", edge.failures},
                      {"sent_bytes", edge.bytes_sent},
                      {"received_bytes", edge.bytes_received},
-                     {"last_distance", edge.meetings > 0 ? real(edge.last_distance) : json(nullptr)},
+                     {"last_distance", edge.meetings > 0 ? json_real(edge.last_distance) : json(nullptr)},
                      {"last_pairing_timestamp_seconds",
                       edge.last_meeting > 0.0 ? json(edge.last_meeting) : json(nullptr)}});
   }
-  return text({{"rank", view.rank},
-               {"run_id", view.run_id},
-               {"topology", view.topology},
-               {"epoch", view.statistics.epoch},
-               {"series_in_full", edges_in_full(view)},
-               {"edges", edges}});
+  return json_text({{"rank", view.rank},
+                    {"run_id", view.run_id},
+                    {"topology", view.topology},
+                    {"epoch", view.statistics.epoch},
+                    {"series_in_full", edges_in_full(view)},
+                    {"edges", edges}});
 }
 
-std::string discovery_page(const WorkerView& view) {
+std::string discovery_page(const std::string& run_id, const std::vector<MemberStatus>& members,
+                           const std::vector<int>& lost) {
   json groups = json::array();
-  for (const MemberStatus& member : view.members) {
-    const bool lost = std::find(view.lost.begin(), view.lost.end(), member.rank) != view.lost.end();
-    if (member.metrics_address.empty() || (!member.live && !lost)) continue;
-    json labels = {{"rank", std::to_string(member.rank)}, {"run_id", view.run_id}};
+  for (const MemberStatus& member : members) {
+    const bool is_lost = std::find(lost.begin(), lost.end(), member.rank) != lost.end();
+    if (member.metrics_address.empty() || (!member.live && !is_lost)) continue;
+    json labels = {{"rank", std::to_string(member.rank)}, {"run_id", run_id}};
     if (!member.host.empty()) labels["host"] = member.host;
     groups.push_back({{"targets", {member.metrics_address}}, {"labels", labels}});
   }
-  return text(groups);
+  return json_text(groups);
 }
 
 }  // namespace duet::exporter

@@ -4,7 +4,6 @@
 #include <string>
 #include <utility>
 
-#include "duet/version.h"
 #include "family.h"
 
 namespace duet::exporter {
@@ -32,7 +31,7 @@ MetricFamily of_edges(const WorkerView& view, const char* name, const char* help
 
 void add_identity(const WorkerView& view, std::vector<MetricFamily>& all) {
   auto build = family("duet_build_info", "1; the release of Duet that this worker runs.", MetricType::Gauge);
-  add(build, 1.0, {{"version", DUET_VERSION_STRING}});
+  add(build, 1.0, {{"version", view.version}});
   all.push_back(std::move(build));
   auto info = family("duet_worker_info", "1; which worker of which run this is.", MetricType::Gauge);
   add(info, 1.0,
@@ -119,19 +118,19 @@ void add_run(const WorkerView& view, std::vector<MetricFamily>& all) {
   all.push_back(gauge("duet_parameters_finite",
                       "0: this worker's parameters held a NaN or an infinity when they were last looked at.",
                       own.parameters_finite ? 1.0 : 0.0));
-  if (view.tick_interval > 0.0 && view.status.tick > 0) {
+  if (view.tick) {
     all.push_back(gauge("duet_consensus_distance",
                         "Of the run: sqrt of the mean over workers of |x_i - mean|^2, estimated from count "
                         "sketches of 1024 numbers (relative error about 4 %).",
-                        view.status.consensus_distance));
+                        view.tick->consensus_distance));
     all.push_back(gauge("duet_distance_to_mean",
                         "Of this worker: |x_i - mean|, estimated from count sketches of 1024 numbers "
                         "(relative error about 4 %).",
-                        view.status.distance_to_mean));
+                        view.tick->distance_to_mean));
     all.push_back(gauge("duet_tick_timestamp_seconds",
                         "Of the tick that duet_consensus_distance and duet_distance_to_mean are from, Unix "
                         "time.",
-                        number(view.status.tick) * view.tick_interval));
+                        view.tick->time));
   }
   auto dropped = family("duet_telemetry_dropped_total",
                         "What telemetry left out: events for which there was no room, ticks that came to "

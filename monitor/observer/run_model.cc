@@ -497,7 +497,7 @@ void RunModel::compare_findings(const std::vector<Finding>& before) {
 
 void RunModel::take_update(Update& update) {
   pending_.events = log_.take();
-  snapshot_.events = log_.events();
+  if (!pending_.events.empty()) snapshot_.events = log_.events();
   pending_.changed = pending_.changed || !pending_.events.empty();
   for (const std::size_t rank : marked(worker_changed_))
     pending_.workers.push_back(static_cast<int>(rank));

@@ -1,7 +1,11 @@
 #include "duet/observer/source.h"
 
 #include <charconv>
+#include <cstdlib>
+#include <fstream>
 #include <string_view>
+
+#include "duet/error.h"
 
 namespace duet::observer {
 
@@ -67,6 +71,18 @@ std::optional<Address> parse_address(const std::string& text, std::string* reaso
       return refuse("the port \"" + std::string(port) + "\" is not between 1 and 65535");
   }
   return address;
+}
+
+std::string read_secret(const std::string& file) {
+  if (file.empty()) {
+    const char* const given = std::getenv("DUET_SECRET");
+    return given == nullptr ? "" : given;
+  }
+  std::ifstream in(file);
+  std::string secret;
+  if (!in || !std::getline(in, secret) || secret.empty())
+    throw ConfigurationError("cannot read a secret from " + file + ": it is the file's first line");
+  return secret;
 }
 
 const char* to_string(SourceState state) {

@@ -142,11 +142,15 @@ void WorkerTrack::apply(double arrival, double time, const telemetry::FrameState
     const bool met = edge.last_meeting > 0.0;
     peer.last_pairing = met ? std::optional<double>(local(edge.last_meeting, arrival)) : std::nullopt;
     peer.last_distance = met ? std::optional<double>(edge.last_distance) : std::nullopt;
+    peer.in_graph = edge.in_graph;
+    peer.target_rate = edge.target_rate;
     sent += edge.sent_bytes;
     received += edge.received_bytes;
     for (std::size_t reason = 0; reason < failures.size(); ++reason)
       failures[reason] += edge.failures[reason];
   }
+  worker.epoch = state.epoch;
+  worker.components = state.components;
   counters.steps = state.steps;
   counters.samples = state.samples;
   counters.pairings = state.meetings;
@@ -194,7 +198,10 @@ void WorkerTrack::apply(double arrival, double time, const telemetry::FrameState
 
   const bool finite = state.parameters_finite;
   if (!state.ticks.empty()) {
-    worker.distance_to_mean = state.ticks.back().distance_to_mean;
+    const telemetry::FrameTick& tick = state.ticks.back();
+    worker.tick_time = local(tick.time, arrival);
+    worker.distance_to_mean = tick.distance_to_mean;
+    worker.consensus_distance = tick.consensus_distance;
   }
   if (finite != worker.finite)
     worker.not_finite_since = finite ? std::nullopt : std::optional<double>(arrival);

@@ -2,10 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdlib>
-#include <fstream>
-#include <iostream>
 
-#include "duet/error.h"
 #include "duet/version.h"
 
 namespace duet::top {
@@ -34,18 +31,6 @@ EXIT STATUS
   0  all is well    1  with --once: nobody was heard    2  wrong options, no such file, no terminal
 
 See docs/duet-top.md.)";
-
-std::string secret_of(const std::string& file) {
-  if (file.empty()) {
-    const char* const given = std::getenv("DUET_SECRET");
-    return given == nullptr ? "" : given;
-  }
-  std::ifstream in(file);
-  std::string secret;
-  if (!in || !std::getline(in, secret) || secret.empty())
-    throw ConfigurationError("cannot read a secret from " + file + ": it is the file's first line");
-  return secret;
-}
 
 }  // namespace
 
@@ -82,7 +67,7 @@ std::optional<CommandLine> read_command_line(int argc, char** argv, int& exit_co
       ->needs(once);
   try {
     app.parse(argc, argv);
-    options.secret = secret_of(secret_file);
+    options.secret = observer::read_secret(secret_file);
   } catch (const CLI::ParseError& error) {
     exit_code = app.exit(error) == 0 ? 0 : 2;
     return std::nullopt;

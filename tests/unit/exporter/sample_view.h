@@ -1,5 +1,7 @@
 #pragma once
 
+#include <vector>
+
 #include "view.h"
 
 namespace duet::exporter {
@@ -10,6 +12,7 @@ inline WorkerView sample_view(int neighbours = 2) {
   view.rank = 1;
   view.world_size = 4;
   view.run_id = "run-7";
+  view.version = "1.0.0";
   view.transport = "libfabric";
   view.topology = "ring";
   view.algorithm = "a2cid2";
@@ -39,25 +42,24 @@ inline WorkerView sample_view(int neighbours = 2) {
   own.chi2 = 0.75;
   own.dropped_events = 8;
   own.broken_ticks = 9;
-  view.status.tick = 8'500'000'000;
-  view.status.consensus_distance = 0.5;
-  view.status.distance_to_mean = 0.25;
-  view.tick_interval = 0.2;
-  view.members = {
-      {.rank = 0, .host = "node-1", .telemetry_address = {}, .metrics_address = "127.0.0.1:29700"},
-      {.rank = 1, .host = "node-1", .telemetry_address = {}, .metrics_address = "127.0.0.1:29701"},
-      {.rank = 2,
-       .host = "node-2",
-       .live = false,
-       .telemetry_address = {},
-       .metrics_address = "127.0.0.1:29702"},
-      {.rank = 3,
-       .host = "node-2",
-       .live = false,
-       .telemetry_address = {},
-       .metrics_address = "127.0.0.1:29703"}};
-  view.lost = {2};
+  view.tick = {.time = 1.7e9, .consensus_distance = 0.5, .distance_to_mean = 0.25};
   return view;
+}
+
+/// Four members: two that are there, one that was lost (rank 2), one that left (rank 3).
+inline std::vector<MemberStatus> sample_members() {
+  return {{.rank = 0, .host = "node-1", .telemetry_address = {}, .metrics_address = "127.0.0.1:29700"},
+          {.rank = 1, .host = "node-1", .telemetry_address = {}, .metrics_address = "127.0.0.1:29701"},
+          {.rank = 2,
+           .host = "node-2",
+           .live = false,
+           .telemetry_address = {},
+           .metrics_address = "127.0.0.1:29702"},
+          {.rank = 3,
+           .host = "node-2",
+           .live = false,
+           .telemetry_address = {},
+           .metrics_address = "127.0.0.1:29703"}};
 }
 
 }  // namespace duet::exporter

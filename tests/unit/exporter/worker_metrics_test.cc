@@ -68,11 +68,14 @@ TEST(WorkerMetrics, AreThoseThatWerePromised) {
       {"duet_pairing_duration_seconds", {MetricType::Histogram, none}},
       {"duet_consensus_distance", {MetricType::Gauge, none}},
       {"duet_distance_to_mean", {MetricType::Gauge, none}},
+      {"duet_tick_timestamp_seconds", {MetricType::Gauge, none}},
       {"duet_pairing_target_rate_hertz", {MetricType::Gauge, none}},
       {"duet_topology_chi1", {MetricType::Gauge, none}},
       {"duet_topology_chi2", {MetricType::Gauge, none}},
       {"duet_topology_components", {MetricType::Gauge, none}},
       {"duet_membership_epoch", {MetricType::Gauge, none}},
+      {"duet_parameters_finite", {MetricType::Gauge, none}},
+      {"duet_edge_series", {MetricType::Gauge, none}},
       {"duet_rejected_blocks_total", {MetricType::Counter, reason}},
       {"duet_shed_pairings_total", {MetricType::Counter, none}},
       {"duet_reconnects_total", {MetricType::Counter, none}},
@@ -85,6 +88,7 @@ TEST(WorkerMetrics, AreThoseThatWerePromised) {
     EXPECT_EQ(labels_of(families.at(name)), promise.labels) << name;
     EXPECT_FALSE(families.at(name).help.empty()) << name;
   }
+  EXPECT_EQ(families.size(), promises.size()) << "one that is not documented";
   EXPECT_THAT(families.at("duet_consensus_distance").help, HasSubstr("sketch"));
   EXPECT_THAT(families.at("duet_pairings_total").help, HasSubstr("half"));
 }
@@ -95,6 +99,7 @@ TEST(WorkerMetrics, HaveTheWorkersValues) {
        {"duet_gradient_steps_total 1000\n", "duet_pairings_total{peer=\"2\"} 10\n",
         "duet_pairing_failures_total{peer=\"3\"} 1\n", "duet_pairing_distance{peer=\"2\"} 0.25\n",
         "duet_consensus_distance 0.5\n", "duet_distance_to_mean 0.25\n",
+        "duet_tick_timestamp_seconds 1700000000\n", "duet_build_info{version=\"1.0.0\"} 1\n",
         "duet_rejected_blocks_total{reason=\"non_finite\"} 4\n",
         "duet_telemetry_dropped_total{reason=\"broken_tick\"} 9\n",
         "duet_gradient_step_duration_seconds_bucket{le=\"+Inf\"} 999\n",
@@ -120,16 +125,14 @@ TEST(WorkerMetrics, KnownSeriesBeginAtZero) {
 
 TEST(WorkerMetrics, WithoutATickThereIsNoDistance) {
   WorkerView view = sample_view();
-  view.status = {};
-  EXPECT_THAT(text(view), Not(HasSubstr("duet_consensus_distance")));
-  view = sample_view();
-  view.tick_interval = 0.0;
-  EXPECT_THAT(text(view), Not(HasSubstr("duet_distance_to_mean")));
+  view.tick.reset();
+  for (const char* name : {"duet_consensus_distance", "duet_distance_to_mean", "duet_tick_timestamp_seconds"})
+    EXPECT_THAT(text(view), Not(HasSubstr(name)));
 }
 
 TEST(WorkerMetrics, ADistanceThatIsNotFiniteIsNaN) {
   WorkerView view = sample_view();
-  view.status.consensus_distance = std::nan("");
+  view.tick->consensus_distance = std::nan("");
   view.statistics.parameters_finite = false;
   EXPECT_THAT(text(view), HasSubstr("duet_consensus_distance Nan\n"));
   EXPECT_THAT(text(view), HasSubstr("duet_parameters_finite 0\n"));
@@ -170,7 +173,7 @@ TEST(ProcessMetrics, AreOfThisProcess) {
 }
 
 TEST(Pages, DiscoveryNamesThoseThatCanBeScraped) {
-  const auto groups = nlohmann::json::parse(discovery_page(sample_view()));
+  const auto groups = nlohmann::json::parse(discovery_page("run-7", sample_members(), {2}));
   ASSERT_EQ(groups.size(), 3u) << "rank 3 has left; rank 2 was lost, and somebody should be told";
   EXPECT_EQ(groups[0]["targets"][0], "127.0.0.1:29700");
   EXPECT_EQ(groups[0]["labels"]["rank"], "0");
@@ -195,7 +198,7 @@ TEST(Pages, NamesFromOutsideDoNoHarm) {
   auto view = sample_view();
   view.run_id = "<script>alert(1)</script>\xff";
   EXPECT_THAT(landing_page(view), Not(HasSubstr("<script>")));
-  EXPECT_NO_THROW(nlohmann::json::parse(discovery_page(view)));
+  EXPECT_NO_THROW(nlohmann::json::parse(discovery_page(view.run_id, sample_members(), {})));
   EXPECT_THAT(text(view), HasSubstr("run_id="));
 }
 

@@ -56,6 +56,8 @@ struct PeerCounters {
   std::uint64_t received_bytes = 0;
   std::optional<double> last_pairing;   ///< when it ended
   std::optional<double> last_distance;  ///< ‖x_i − x_j‖ then
+  bool in_graph = true;                 ///< an edge of the graph as this worker knows it
+  double target_rate = 0.0;             ///< λ_ij, meetings per step; 0 where it is none
 };
 
 /// A count with the reason that bounds it, e.g. rejected blocks by "checksum".
@@ -118,9 +120,15 @@ struct Worker {
   std::optional<double> sent_bytes_per_second;
   std::optional<double> received_bytes_per_second;
 
-  std::optional<double> distance_to_mean;  ///< ‖x_i − x̄‖ at the newest tick that it reported
-  std::optional<double> loss;              ///< the newest that the trainer reported
-  bool finite = true;                      ///< false: its parameters were not at its last tick
+  // As this worker knows them; the run's are in RunHeader.
+  std::uint64_t epoch = 0;  ///< 1 + members lost; 0: it has not told its counts yet
+  int components = 1;       ///< parts into which the graph among those present falls
+
+  std::optional<double> tick_time;           ///< when the newest tick was that it reported
+  std::optional<double> distance_to_mean;    ///< ‖x_i − x̄‖ then
+  std::optional<double> consensus_distance;  ///< the run's then, as this worker was told
+  std::optional<double> loss;                ///< the newest that the trainer reported
+  bool finite = true;                        ///< false: its parameters were not at its last tick
   std::optional<double> not_finite_since;
 
   std::optional<double> first_heard;

@@ -92,6 +92,10 @@ constexpr int kTelemetryPort = 29800;  ///< of local rank 0; others count up
 /// nullopt, and *reason a sentence for the person who types.
 DUET_API std::optional<Address> parse_address(const std::string& text, std::string* reason = nullptr);
 
+/// A run's secret as programs are told it: the first line of `file`, or, without a file, what the variable
+/// DUET_SECRET holds; empty: there is none. Throws ConfigurationError when the file has no such line.
+DUET_API std::string read_secret(const std::string& file = {});
+
 struct LiveOptions {
   std::string address = {};  ///< any one worker's telemetry; the others are found through it
   /// The run's secret (Options::secret), where it has one: telemetry is then encrypted.
