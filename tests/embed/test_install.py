@@ -9,7 +9,8 @@ import unittest
 
 import harness
 
-PUBLIC = harness.SOURCE / "sdk" / "include" / "duet"
+# The core with its adapters, and what a part has of its own beside its code.
+PUBLIC = (harness.SOURCE / "sdk" / "include" / "duet", harness.SOURCE / "monitor" / "observer" / "include" / "duet")
 
 
 def is_elf(path):
@@ -42,6 +43,9 @@ class Install(unittest.TestCase):
         installed = {path.name for path in (harness.INSTALLED / "lib" / "duet").glob("*.so")}
         self.assertLessEqual(installed, built)
         self.assertIn("libduet_transport_libfabric.so", installed | ({"libduet_transport_libfabric.so"} - built))
+        # Of the programs, those that were built.
+        for program in ("duet-sim", "duet-top", "duet-exporter", "duet-dashboard"):
+            self.assertEqual((harness.INSTALLED / "bin" / program).exists(), (harness.BUILD / "bin" / program).exists(), program)
         for sample in ("duet-train", "duet-gossip", "duet-quadratic"):
             self.assertFalse((harness.INSTALLED / "bin" / sample).exists(), sample)
 
@@ -49,13 +53,13 @@ class Install(unittest.TestCase):
         """All of them, unchanged, and nothing else; those of an adapter only together with the adapter."""
         include = harness.INSTALLED / "include" / "duet"
         installed = {path.relative_to(include) for path in files(harness.INSTALLED / "include")}
-        public = {path.relative_to(PUBLIC) for path in PUBLIC.rglob("*.h")}
-        self.assertEqual(installed - public, {pathlib.Path("version.h")})
+        public = {path.relative_to(folder): path for folder in PUBLIC for path in folder.rglob("*.h")}
+        self.assertEqual(installed - public.keys(), {pathlib.Path("version.h")})
         adapters = {path for path in public if path.parent.name not in ("", "plugin")}
-        self.assertLessEqual(public - installed, adapters)
+        self.assertLessEqual(public.keys() - installed, adapters)
         self.assertEqual(pathlib.Path("torch/trainer.h") in installed, harness.WITH_TORCH)
-        for path in installed & public:
-            self.assertEqual((include / path).read_bytes(), (PUBLIC / path).read_bytes(), path)
+        for path in installed & public.keys():
+            self.assertEqual((include / path).read_bytes(), public[path].read_bytes(), path)
 
     def test_nothing_knows_where_it_was(self):
         roots = {str(harness.SOURCE) + "/", str(harness.BUILD) + "/", str(harness.ROOT / "first-place")}

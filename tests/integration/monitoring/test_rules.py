@@ -72,7 +72,7 @@ class Dashboard(unittest.TestCase):
                     taken[x, y] = panel["title"]
 
     def test_names_only_metrics_that_are_exported(self):
-        code = "".join(file.read_text() for file in (SOURCE / "monitor" / "exporter").glob("*.cc"))
+        code = "".join(file.read_text() for file in (SOURCE / "monitor" / "exporter").rglob("*.cc"))
         known = set(re.findall(r'"((?:duet|process)_[a-z0-9_]+)"', code))
         texts = [target["expr"] for panel in self.panels for target in panel["targets"]]
         texts += [(GRAFANA / file).read_text() for file in ("recording_rules.yml", "alerts.yml")]
