@@ -46,7 +46,8 @@ struct FrameMember {
   bool operator==(const FrameMember&) const = default;
 };
 
-/// What hardly changes: about once a second, to each new subscriber, and when something of it changed.
+/// What hardly changes: about once a second, less often in a large run (header_schedule.h), to each new
+/// subscriber, and when something of it changed.
 struct FrameHeader {
   double started = 0.0;  ///< Unix seconds: when this worker joined
   std::string version;   ///< of Duet
@@ -169,9 +170,11 @@ struct FrameState {
   /// Those that completed since the last state, oldest first: usually one. None: the tick is missing. A tick
   /// is in one state only.
   std::vector<FrameTick> ticks;
-  std::vector<FrameEdge> edges;       ///< by peer
-  std::vector<float> heartbeat_ages;  ///< seconds since each rank's last sign of life; 0 for this one
-  std::vector<FrameEvent> events;     ///< since the last state, oldest first; see dropped_events
+  std::vector<FrameEdge> edges;  ///< by peer
+  /// Seconds since each rank's last sign of life, 0 for this one: in a state that follows a header; else
+  /// empty.
+  std::vector<float> heartbeat_ages;
+  std::vector<FrameEvent> events;  ///< since the last state, oldest first; see dropped_events
 };
 
 struct Frame {

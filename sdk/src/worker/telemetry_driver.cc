@@ -13,7 +13,6 @@ namespace duet::worker {
 namespace {
 
 constexpr double kFrameInterval = 0.2;
-constexpr double kHeaderInterval = 1.0;
 /// Over how long "recent steps per second" looks back.
 constexpr double kPaceWindow = 5.0;
 
@@ -82,12 +81,12 @@ void TelemetryDriver::set_graph(const Topology& graph, const std::vector<int>& m
       edges_.push_back(
           {members[static_cast<std::size_t>(edge.a)], members[static_cast<std::size_t>(edge.b)], edge.rate});
   }
-  next_header_ = 0.0;
+  headers_.news();
 }
 
 void TelemetryDriver::keep_graph_among(const std::vector<int>& members) {
   if (edges_left_out_ == 0) components_ = count_components(members, edges_);
-  next_header_ = 0.0;
+  headers_.news();
 }
 
 void TelemetryDriver::note(telemetry::FrameEventKind kind, int rank) {
@@ -99,12 +98,32 @@ void TelemetryDriver::advance(double now, const Liveness& liveness, const Meetin
   if (now < next_frame_) return;
   // From now on, not from when it was due: after a pause one frame will do.
   next_frame_ = now + kFrameInterval;
-  const auto& members = liveness.members();
+  note_phases(liveness.members());
+  if (new_subscribers() > 0) headers_.news();
+  const bool with_header = publisher_ != nullptr && headers_.due(now);
+  auto now_state = state(now, liveness, meetings, ticks);
+  copy_to_trainer(now, now_state, liveness);
+  if (with_header) {
+    headers_.told(now, publish(header(liveness)));
+    // Along with the roster that they belong to: n numbers of each of n workers are too many for every frame.
+    now_state.heartbeat_ages = heartbeat_ages(now, liveness.members());
+  }
+  publish(std::move(now_state));
+}
+
+void TelemetryDriver::say_goodbye(double now, const Liveness& liveness, const MeetingDriver* meetings,
+                                  TickDriver& ticks) {
+  next_frame_ = 0.0;
+  headers_ = {};  // due now, whatever was told just before
+  advance(now, liveness, meetings, ticks);
+}
+
+void TelemetryDriver::note_phases(const membership::Members& members) {
   for (std::size_t i = 0; i < told_phases_.size(); ++i) {
     const auto phase = members.of(static_cast<int>(i)).phase;
     if (phase == told_phases_[i]) continue;
     told_phases_[i] = phase;
-    next_header_ = 0.0;
+    headers_.news();
     if (static_cast<int>(i) == options_.rank) {
       if (phase == membership::Phase::kFinished) note(telemetry::FrameEventKind::kFinished, options_.rank);
     } else if (phase == membership::Phase::kGone) {
@@ -113,20 +132,16 @@ void TelemetryDriver::advance(double now, const Liveness& liveness, const Meetin
       note(telemetry::FrameEventKind::kMemberLeft, static_cast<int>(i));
     }
   }
-  const auto now_state = state(now, liveness, meetings, ticks);
-  copy_to_trainer(now, now_state, liveness);
-  if (publisher_ == nullptr) return;
-  if (publisher_->take_new_subscribers() > 0 || now >= next_header_) {
-    next_header_ = now + kHeaderInterval;
-    publish(header(liveness));
-  }
-  publish(now_state);
 }
 
-void TelemetryDriver::say_goodbye(double now, const Liveness& liveness, const MeetingDriver* meetings,
-                                  TickDriver& ticks) {
-  next_frame_ = next_header_ = 0.0;
-  advance(now, liveness, meetings, ticks);
+int TelemetryDriver::new_subscribers() {
+  if (publisher_ == nullptr) return 0;
+  try {
+    return publisher_->take_new_subscribers();
+  } catch (const std::exception& error) {
+    give_up(error);
+    return 0;
+  }
 }
 
 telemetry::FrameState TelemetryDriver::state(double now, const Liveness& liveness,
@@ -159,15 +174,19 @@ telemetry::FrameState TelemetryDriver::state(double now, const Liveness& livenes
                            .samples = tick.samples,
                            .meetings = tick.meetings});
   }
-  state.heartbeat_ages.reserve(roster_.entries.size());
-  for (std::size_t i = 0; i < roster_.entries.size(); ++i) {
-    const int rank = static_cast<int>(i);
-    state.heartbeat_ages.push_back(rank == options_.rank ? 0.0F
-                                                         : static_cast<float>(members.silence(now, rank)));
-  }
   state.dropped_events = events_.dropped();
   state.events = events_.take();
   return state;
+}
+
+std::vector<float> TelemetryDriver::heartbeat_ages(double now, const membership::Members& members) const {
+  std::vector<float> ages;
+  ages.reserve(roster_.entries.size());
+  for (std::size_t i = 0; i < roster_.entries.size(); ++i) {
+    const int rank = static_cast<int>(i);
+    ages.push_back(rank == options_.rank ? 0.0F : static_cast<float>(members.silence(now, rank)));
+  }
+  return ages;
 }
 
 telemetry::FrameHeader TelemetryDriver::header(const Liveness& liveness) const {
@@ -238,7 +257,9 @@ void TelemetryDriver::copy_to_trainer(double now, const telemetry::FrameState& s
     member.live = members.live(member.rank);
     member.heartbeat_age = member.rank == options_.rank ? 0.0 : members.silence(now, member.rank);
     const auto& metrics = liveness.metrics_addresses().of(member.rank);
-    if (member.metrics_address != metrics) member.metrics_address = metrics;
+    if (member.metrics_address == metrics) continue;
+    member.metrics_address = metrics;
+    headers_.news();
   }
 }
 
@@ -250,9 +271,9 @@ double TelemetryDriver::steps_per_second(double now, std::uint64_t steps) {
   return now > then ? static_cast<double>(steps - before) / (now - then) : 0.0;
 }
 
-void TelemetryDriver::publish(std::variant<telemetry::FrameHeader, telemetry::FrameState> content) {
+std::size_t TelemetryDriver::publish(std::variant<telemetry::FrameHeader, telemetry::FrameState> content) {
+  if (publisher_ == nullptr) return 0;
   telemetry::Frame frame;
-  if (publisher_ == nullptr) return;  // it failed just now
   frame.run_id = roster_.run_id;
   frame.rank = options_.rank;
   frame.incarnation = roster_.entries[static_cast<std::size_t>(options_.rank)].incarnation;
@@ -260,12 +281,18 @@ void TelemetryDriver::publish(std::variant<telemetry::FrameHeader, telemetry::Fr
   frame.time = wall_seconds();
   frame.content = std::move(content);
   try {
-    publisher_->publish(telemetry::encode(frame));
+    const std::string bytes = telemetry::encode(frame);
+    publisher_->publish(bytes);
+    return bytes.size();
   } catch (const std::exception& error) {
-    // A frame is not worth a run.
-    support::warning("rank {}: telemetry ends: {}; training goes on", options_.rank, error.what());
-    publisher_.reset();
+    give_up(error);
+    return 0;
   }
+}
+
+void TelemetryDriver::give_up(const std::exception& error) {
+  support::warning("rank {}: telemetry ends: {}; training goes on", options_.rank, error.what());
+  publisher_.reset();
 }
 
 }  // namespace duet::worker

@@ -1,10 +1,13 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <exception>
 #include <memory>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "duet/options.h"
@@ -14,6 +17,7 @@
 #include "membership/roster.h"
 #include "telemetry/event_queue.h"
 #include "telemetry/frame.h"
+#include "telemetry/header_schedule.h"
 #include "telemetry/publisher.h"
 #include "worker/liveness.h"
 #include "worker/meeting_driver.h"
@@ -46,12 +50,18 @@ class TelemetryDriver {
   const std::string& address() const { return address_; }  ///< any thread; empty: no telemetry
 
  private:
+  void note_phases(const membership::Members& members);
+  int new_subscribers();
   telemetry::FrameState state(double now, const Liveness& liveness, const MeetingDriver* meetings,
                               TickDriver& ticks);
+  std::vector<float> heartbeat_ages(double now, const membership::Members& members) const;
   telemetry::FrameHeader header(const Liveness& liveness) const;
   void copy_to_trainer(double now, const telemetry::FrameState& state, const Liveness& liveness);
   double steps_per_second(double now, std::uint64_t steps);
-  void publish(std::variant<telemetry::FrameHeader, telemetry::FrameState> content);
+  /// Bytes of the frame; 0: there is nobody to publish any more.
+  std::size_t publish(std::variant<telemetry::FrameHeader, telemetry::FrameState> content);
+  /// A frame is not worth a run.
+  void give_up(const std::exception& error);
 
   std::unique_ptr<telemetry::Publisher> publisher_;
   const std::string address_;
@@ -71,7 +81,7 @@ class TelemetryDriver {
 
   std::uint64_t sequence_ = 0;
   double next_frame_;
-  double next_header_ = 0.0;  ///< 0: as soon as possible
+  telemetry::HeaderSchedule headers_;
   std::vector<membership::Phase> told_phases_;
   /// (now, steps) of the last seconds.
   std::deque<std::pair<double, std::uint64_t>> pace_;

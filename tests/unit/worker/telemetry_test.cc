@@ -149,7 +149,7 @@ TEST(Telemetry, OneWorkersHeaderNamesAllAndAllPublish) {
     EXPECT_TRUE(complete());
     for (int rank = 0; rank < 4; ++rank) {
       std::set<std::uint64_t> ticks;
-      std::uint64_t steps = 0, meetings_told = 0;
+      std::uint64_t steps = 0, meetings_told = 0, ages_told = 0;
       for (const auto& state : listener.states_[rank]) {
         EXPECT_GE(state.steps, steps) << "counts never fall";
         steps = state.steps;
@@ -159,7 +159,8 @@ TEST(Telemetry, OneWorkersHeaderNamesAllAndAllPublish) {
         EXPECT_TRUE(state.parameters_finite);
         EXPECT_EQ(state.components, 1);
         EXPECT_NEAR(state.target_rate, 1.0, 1e-9);
-        EXPECT_EQ(state.heartbeat_ages.size(), 4u);
+        EXPECT_TRUE(state.heartbeat_ages.empty() || state.heartbeat_ages.size() == 4u);
+        ages_told += state.heartbeat_ages.empty() ? 0 : 1;
         ASSERT_EQ(state.edges.size(), 2u);
         EXPECT_EQ(state.edges[0].meetings + state.edges[1].meetings, state.meetings);
         for (const auto& tick : state.ticks) {
@@ -172,6 +173,7 @@ TEST(Telemetry, OneWorkersHeaderNamesAllAndAllPublish) {
           meetings_told += event.kind == telemetry::FrameEventKind::kMeeting ? 1 : 0;
       }
       EXPECT_GT(meetings_told, 0u);
+      EXPECT_GT(ages_told, 0u) << "with each header";
       EXPECT_FALSE(ticks.empty());
       const auto& last = listener.states_[rank].back();
       for (const auto& edge : last.edges) {
