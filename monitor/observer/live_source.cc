@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstring>
+#include <exception>
 #include <memory>
 #include <optional>
 #include <string>
@@ -60,7 +61,16 @@ LiveSource::LiveSource(const LiveOptions& options)
     auto door = std::make_unique<Subscriber>(options.secret);
     auto members = std::make_unique<Subscriber>(options.secret);
     thread_ = std::thread([this, one = std::move(door), others = std::move(members)]() mutable {
-      run(std::move(one), std::move(others));
+      try {
+        run(std::move(one), std::move(others));
+      } catch (const std::exception& error) {
+        // No memory, or a socket that broke: whoever watches is told, and goes on.
+        const std::lock_guard lock(mutex_);
+        status_.state = SourceState::kEnded;
+        status_.connections = 0;
+        status_.retry_in.reset();
+        status_.text = std::string("nothing is received any more: ") + error.what();
+      }
     });
   } catch (...) {
     close(wake_);

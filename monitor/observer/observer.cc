@@ -65,6 +65,8 @@ class Observer::Impl {
     if (status.state == SourceState::kReconnecting) {
       model_.note(source_->time(now), EventKind::kDisconnected, Severity::kWarning,
                   status.text.empty() ? "no worker is heard any more: reconnecting" : status.text);
+    } else if (status.state == SourceState::kEnded) {
+      model_.note(source_->time(now), EventKind::kDisconnected, Severity::kError, status.text);
     } else if (status.state == SourceState::kRunning && state_ == SourceState::kReconnecting) {
       model_.note(source_->time(now), EventKind::kConnected, Severity::kInfo, "the run is heard again");
     }

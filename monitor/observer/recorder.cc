@@ -1,6 +1,8 @@
 #include "recorder.h"
 
 #include <chrono>
+#include <exception>
+#include <string>
 #include <utility>
 
 namespace duet::observer {
@@ -52,8 +54,14 @@ void Recorder::run() {
     queued_bytes_ = 0;
     const bool last = ending_;
     lock.unlock();
-    for (const Arrival& arrival : batch)
-      if (!writer_.append(arrival.time, arrival.bytes)) break;
+    std::string problem;
+    try {
+      for (const Arrival& arrival : batch)
+        if (!writer_.append(arrival.time, arrival.bytes)) break;
+    } catch (const std::exception& error) {
+      // A frame that is too large, or no memory: the recording ends, the program does not.
+      problem = "recording to " + writer_.path() + " ended: " + error.what();
+    }
     if (last) {
       writer_.close();
     } else if (std::chrono::steady_clock::now() - flushed >= kFlush) {
@@ -63,7 +71,7 @@ void Recorder::run() {
     lock.lock();
     status_.frames = writer_.frames();
     status_.bytes = writer_.bytes();
-    status_.problem = writer_.problem();
+    if (status_.problem.empty()) status_.problem = problem.empty() ? writer_.problem() : problem;
     if (last) return;
   }
 }

@@ -26,6 +26,7 @@ class RecordingWriter {
 
   std::uint64_t frames() const { return frames_; }
   std::uint64_t bytes() const { return bytes_; }
+  const std::string& path() const { return path_; }
   const std::string& problem() const { return problem_; }
 
  private:

@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <tuple>
 #include <variant>
+
+#include "sum_up.h"
 
 namespace duet::observer {
 namespace {
@@ -406,31 +409,6 @@ void RunModel::judge_all() {
   }
 }
 
-void RunModel::sum_up() {
-  double steps = 0.0, meetings = 0.0, loss = 0.0;
-  int stepping = 0, meeting = 0, losing = 0, members = 0;
-  for (const Worker& worker : snapshot_.workers) {
-    if (!worker.live()) continue;
-    ++members;
-    if (worker.steps_per_second) steps += *worker.steps_per_second, ++stepping;
-    if (worker.pairings_per_second) meetings += *worker.pairings_per_second, ++meeting;
-    if (worker.loss) loss += *worker.loss, ++losing;
-  }
-  snapshot_.run.members = members;
-  snapshot_.steps_per_second = stepping > 0 ? std::optional<double>(steps) : std::nullopt;
-  snapshot_.meetings_per_second = meeting > 0 ? std::optional<double>(meetings / 2.0) : std::nullopt;
-  snapshot_.mean_loss = losing > 0 ? std::optional<double>(loss / losing) : std::nullopt;
-
-  for (Edge& edge : snapshot_.edges) {
-    const Worker& a = snapshot_.workers[static_cast<std::size_t>(edge.a)];
-    const Worker& b = snapshot_.workers[static_cast<std::size_t>(edge.b)];
-    edge.target_per_second.reset();
-    if (edge.in_graph && a.steps_per_second && b.steps_per_second)
-      edge.target_per_second = edge.target_rate * std::min(*a.steps_per_second, *b.steps_per_second);
-    if (!a.live() && !b.live()) edge.meetings_per_second.reset();
-  }
-}
-
 void RunModel::settle(double time) {
   snapshot_.time = std::max(snapshot_.time, time);
   take_view(snapshot_.time);
@@ -448,39 +426,42 @@ void RunModel::settle(double time) {
     worker_of(edge.b);
   judge_all();
   take_view(snapshot_.time);  // who is gone has no say any more
-  sum_up();
+  sum_up(snapshot_);
   const std::vector<Finding> before = std::move(snapshot_.findings);
   snapshot_.findings = diagnose(snapshot_, options_.limits);
   compare_findings(before);
 }
 
 void RunModel::compare_findings(const std::vector<Finding>& before) {
-  const auto same = [](const Finding& a, const Finding& b) {
-    return std::tuple(a.kind, a.rank, a.peer) == std::tuple(b.kind, b.rank, b.peer);
+  // By what they are about: of a large graph that was cut there are very many.
+  const auto key = [](const Finding& finding) {
+    return std::tuple(finding.kind, finding.rank, finding.peer);
   };
-  const auto in = [&](const Finding& finding, const std::vector<Finding>& list) {
-    return std::any_of(list.begin(), list.end(), [&](const Finding& other) { return same(finding, other); });
-  };
+  using Key = std::tuple<FindingKind, int, int>;
+  std::map<Key, double> since;
+  for (const Finding& finding : before)
+    since.emplace(key(finding), finding.since);
   const double now = snapshot_.time;
   bool split = false;
   int parts = 1;
   for (Finding& finding : snapshot_.findings) {
-    // Some know only that it is so now: since when is what was known before.
-    for (const Finding& old : before)
-      if (same(old, finding)) finding.since = std::min(finding.since, old.since);
     if (finding.kind == FindingKind::kSplitGraph) split = true, ++parts;
-    if (in(finding, before)) continue;
+    // Some know only that it is so now: since when is what was known before. What is left over has ended.
+    if (const auto known = since.extract(key(finding))) {
+      finding.since = std::min(finding.since, known.mapped());
+      continue;
+    }
     pending_.findings_changed = true;
     if (finding.kind == FindingKind::kDeadEdge)
       add_event(now, EventKind::kEdgeDead, Severity::kWarning, finding.rank, finding.peer, finding.text);
   }
-  for (const Finding& finding : before) {
-    if (in(finding, snapshot_.findings)) continue;
+  for (const auto& ended : since) {
     pending_.findings_changed = true;
-    if (finding.kind == FindingKind::kDeadEdge)
-      add_event(now, EventKind::kEdgeAlive, Severity::kInfo, finding.rank, finding.peer,
-                "the edge between workers " + std::to_string(finding.rank) + " and " +
-                    std::to_string(finding.peer) + " is not dead any more");
+    const auto& [kind, rank, peer] = ended.first;
+    if (kind == FindingKind::kDeadEdge)
+      add_event(now, EventKind::kEdgeAlive, Severity::kInfo, rank, peer,
+                "the edge between workers " + std::to_string(rank) + " and " + std::to_string(peer) +
+                    " is not dead any more");
   }
   if (split && !snapshot_.split_since) {
     snapshot_.split_since = now;

@@ -49,7 +49,6 @@ class RunModel {
   void say_arrival(double arrival, const WorkerTrack::Arrived& arrived, const Worker& worker);
   void judge_all();
   void change_state(Worker& worker, WorkerState state);
-  void sum_up();
   void compare_findings(const std::vector<Finding>& before);
   void add_event(double time, EventKind kind, Severity severity, int rank, int peer, std::string text);
   std::string name(const Worker& worker) const;

@@ -22,7 +22,8 @@ ENVIRONMENT
   DUET_SECRET  the run's secret, where --secret-file is not given
 
 EXIT STATUS
-  0  ended by SIGINT or SIGTERM    2  wrong options, no such file, a port or address that cannot be had
+  0  ended by SIGINT or SIGTERM    2  wrong options, no such file, a port or address that cannot be had,
+     no memory
 
 See docs/monitoring.md.)";
 

@@ -1,6 +1,6 @@
 #include "run_watch.h"
 
-#include <utility>
+#include "duet/error.h"
 
 namespace duet::exporter {
 
@@ -9,7 +9,11 @@ RunWatch::RunWatch(const observer::LiveOptions& live, const RunViewOptions& opti
 
 bool RunWatch::poll() {
   const std::lock_guard lock(mutex_);
-  return observer_.poll().more;
+  const bool more = observer_.poll().more;
+  // What starts this program anew will do better than it could by itself.
+  const observer::SourceStatus status = observer_.status();
+  if (status.state == observer::SourceState::kEnded) throw Error(status.text);
+  return more;
 }
 
 std::string RunWatch::take_news() {

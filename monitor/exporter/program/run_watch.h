@@ -14,7 +14,7 @@ class RunWatch {
   /// Throws ConfigurationError when the address is none, or the secret cannot be used.
   RunWatch(const observer::LiveOptions& live, const RunViewOptions& options);
 
-  /// Takes what has come. True: there is more. One thread.
+  /// Takes what has come. True: there is more. One thread. Throws Error when nothing can come any more.
   bool poll();
   /// What there is to say about the connection, when it became another; else empty. That same thread.
   std::string take_news();

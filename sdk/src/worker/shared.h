@@ -20,7 +20,6 @@ struct Shared {
   std::atomic<std::uint64_t> steps{0};
   std::atomic<std::uint64_t> samples{0};
   std::atomic<double> loss{0.0};
-  std::atomic<bool> loss_reported{false};
   std::atomic<std::uint64_t> losses{0};  ///< how often one was reported; after `loss`
   std::atomic<double> gate_seconds{0.0};
   std::atomic<double> peer_wait_seconds{0.0};

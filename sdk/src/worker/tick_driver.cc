@@ -77,7 +77,7 @@ bool TickDriver::advance(double now) {
       own.steps = shared_.steps.load(std::memory_order_relaxed);
       own.samples = shared_.samples.load(std::memory_order_relaxed);
       own.meeting_ends = meetings_;
-      if (shared_.loss_reported.load(std::memory_order_relaxed)) {
+      if (shared_.losses.load(std::memory_order_acquire) > 0) {
         own.losses = 1;
         own.loss_sum = shared_.loss.load(std::memory_order_relaxed);
       }

@@ -78,6 +78,23 @@ class TrainerInside {
   std::chrono::steady_clock::time_point began_;
 };
 
+/// The trainer waits for others, and how long it did; also when what it waited for failed.
+class WaitForPeers {
+ public:
+  explicit WaitForPeers(std::atomic<double>& waited)
+      : waited_(waited), began_(std::chrono::steady_clock::now()) {}
+  ~WaitForPeers() {
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began_;
+    waited_.store(waited_.load(std::memory_order_relaxed) + took.count(), std::memory_order_relaxed);
+  }
+  WaitForPeers(const WaitForPeers&) = delete;
+  WaitForPeers& operator=(const WaitForPeers&) = delete;
+
+ private:
+  std::atomic<double>& waited_;
+  std::chrono::steady_clock::time_point began_;
+};
+
 /// While the trainer's thread waits for a tree pass, which writes x on devices in an order of its own.
 class HandedOver {
  public:
@@ -149,13 +166,12 @@ class Worker::Impl : public StepContext {
   void average(double timeout) override {
     const auto samples = shared.samples.load() * static_cast<std::uint64_t>(members());
     vote = options.sample_goal > 0 && samples >= options.sample_goal ? 1.0F : 0.0F;
-    const auto before = std::chrono::steady_clock::now();
-    HandedOver handed(*replica);
-    communication->average(timeout).get();
-    handed.take_back();
-    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - before;
-    shared.peer_wait_seconds.store(shared.peer_wait_seconds.load(std::memory_order_relaxed) + took.count(),
-                                   std::memory_order_relaxed);
+    {
+      const WaitForPeers wait(shared.peer_wait_seconds);
+      HandedOver handed(*replica);
+      communication->average(timeout).get();
+      handed.take_back();
+    }
     if (vote > 0.0F) agreed_to_stop.store(true);
   }
 
@@ -271,7 +287,6 @@ bool Worker::done() const {
 
 void Worker::report_loss(double loss) {
   impl_->shared.loss.store(loss, std::memory_order_relaxed);
-  impl_->shared.loss_reported.store(true, std::memory_order_relaxed);
   impl_->shared.losses.fetch_add(1, std::memory_order_release);
 }
 
@@ -336,7 +351,7 @@ RunStatus Worker::status() const {
   const auto own_samples = impl.shared.samples.load(std::memory_order_relaxed);
   if (impl.communication == nullptr) {
     status.members = 1;
-    status.loss = impl.shared.loss_reported.load(std::memory_order_relaxed)
+    status.loss = impl.shared.losses.load(std::memory_order_acquire) > 0
                       ? impl.shared.loss.load(std::memory_order_relaxed)
                       : std::numeric_limits<double>::quiet_NaN();
   }

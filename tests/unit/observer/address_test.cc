@@ -1,8 +1,13 @@
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
 #include <string>
 #include <vector>
 
+#include "duet/error.h"
 #include "duet/observer/source.h"
 
 namespace duet::observer {
@@ -55,6 +60,20 @@ TEST(Address, SaysWhatIsWrong) {
     EXPECT_FALSE(parse_address(text, &reason)) << text;
     EXPECT_NE(reason.find(part), std::string::npos) << text << ": " << reason;
   }
+}
+
+TEST(Secret, IsAFilesFirstLineOrTheVariable) {
+  const std::string path = testing::TempDir() + "/duet-secret-" + std::to_string(getpid());
+  std::ofstream(path) << "the first line\nthe second\n";
+  EXPECT_EQ(read_secret(path), "the first line");
+  std::ofstream(path, std::ios::trunc);
+  EXPECT_THROW(read_secret(path), ConfigurationError) << "an empty file is no secret";
+  std::remove(path.c_str());
+  EXPECT_THROW(read_secret(path), ConfigurationError);
+  setenv("DUET_SECRET", "from the environment", 1);
+  EXPECT_EQ(read_secret(), "from the environment");
+  unsetenv("DUET_SECRET");
+  EXPECT_EQ(read_secret(), "");
 }
 
 }  // namespace

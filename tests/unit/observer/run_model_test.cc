@@ -106,6 +106,34 @@ TEST_F(RunModelTest, ShowsWhatTheWorkersSay) {
   EXPECT_EQ(events_.size(), 9u);  // and one that we are connected
 }
 
+/// What only one worker knows, and an exporter passes on as that worker would.
+TEST_F(RunModelTest, AWorkersOwnViewOfTheRunIsKept) {
+  live(2.0, [&](int rank, telemetry::FrameState& state) {
+    state.epoch = static_cast<std::uint64_t>(rank) + 1;
+    state.components = rank == 3 ? 2 : 1;
+    state.edges[0].in_graph = rank != 3;
+    if (rank != 5) return;
+    telemetry::FrameTick tick;
+    tick.tick = static_cast<std::uint64_t>(now_);
+    tick.time = std::floor(now_);
+    tick.members = 8;
+    tick.consensus_distance = 0.75;
+    tick.distance_to_mean = 0.5;
+    state.ticks.push_back(tick);
+  });
+  EXPECT_EQ(worker(2).epoch, 3u);
+  EXPECT_EQ(worker(3).components, 2);
+  EXPECT_EQ(worker(2).components, 1);
+  EXPECT_FALSE(worker(3).peers[0].in_graph);
+  EXPECT_TRUE(worker(3).peers[1].in_graph);
+  EXPECT_DOUBLE_EQ(worker(3).peers[1].target_rate, 0.5);
+  EXPECT_FALSE(worker(2).tick_time);
+  ASSERT_TRUE(worker(5).tick_time);
+  EXPECT_NEAR(*worker(5).tick_time, std::floor(now_ - 0.2), 0.1);
+  EXPECT_EQ(worker(5).consensus_distance, 0.75);
+  EXPECT_EQ(worker(5).distance_to_mean, 0.5);
+}
+
 TEST_F(RunModelTest, AWorkerThatIsKilledIsGoneWithinFiveSecondsAndNamed) {
   live(10.0);
   live(4.6, {}, 3);

@@ -25,7 +25,7 @@ enum class SourceState : std::uint8_t {
   kRunning,       ///< frames come
   kReconnecting,  ///< live: nobody is heard any more; tries go on
   kPaused,        ///< replay, demo
-  kEnded,         ///< replay: at its end (or where the file breaks off)
+  kEnded,         ///< replay: at its end (or where the file breaks off); live: it failed, text says why
 };
 DUET_API const char* to_string(SourceState state);
 
