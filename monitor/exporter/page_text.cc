@@ -1,6 +1,7 @@
 #include "page_text.h"
 
 #include <cmath>
+#include <cstddef>
 
 namespace duet::exporter {
 
@@ -27,6 +28,12 @@ std::string html_escaped(const std::string& text) {
     }
   }
   return safe;
+}
+
+std::string label_text(const std::string& text) {
+  constexpr std::size_t kLongest = 256;
+  const json quoted = text.substr(0, kLongest);
+  return json::parse(quoted.dump(-1, ' ', false, json::error_handler_t::replace)).get<std::string>();
 }
 
 json json_real(double value) {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "family.h"
+#include "page_text.h"
 
 namespace duet::exporter {
 namespace {
@@ -31,15 +32,15 @@ MetricFamily of_edges(const WorkerView& view, const char* name, const char* help
 
 void add_identity(const WorkerView& view, std::vector<MetricFamily>& all) {
   auto build = family("duet_build_info", "1; the release of Duet that this worker runs.", MetricType::Gauge);
-  add(build, 1.0, {{"version", view.version}});
+  add(build, 1.0, {{"version", label_text(view.version)}});
   all.push_back(std::move(build));
   auto info = family("duet_worker_info", "1; which worker of which run this is.", MetricType::Gauge);
   add(info, 1.0,
-      {{"algorithm", view.algorithm},
+      {{"algorithm", label_text(view.algorithm)},
        {"rank", std::to_string(view.rank)},
-       {"run_id", view.run_id},
-       {"topology", view.topology},
-       {"transport", view.transport},
+       {"run_id", label_text(view.run_id)},
+       {"topology", label_text(view.topology)},
+       {"transport", label_text(view.transport)},
        {"world_size", std::to_string(view.world_size)}});
   all.push_back(std::move(info));
 }

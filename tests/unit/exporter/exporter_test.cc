@@ -127,6 +127,23 @@ TEST(Exporter, AWorkerThatExportsByItselfIsNotExportedTwice) {
   EXPECT_EQ(page->status, 200);
 }
 
+/// "0.0.0.0" is no address that one could connect to from elsewhere.
+TEST(Exporter, OnAllInterfacesIsToldByTheAddressOfItsTelemetry) {
+  const auto errors = run_workers(2, threads_options(), [&](Options mine) {
+    mine.telemetry_port = 0;
+    std::vector<float> x(100);
+    Worker worker(mine, {Buffer{x.data(), x.size()}});
+    ExporterOptions options = any_port();
+    options.bind = "0.0.0.0";
+    const Exporter exporter(worker, options);
+    EXPECT_THAT(exporter.url(), testing::StartsWith("http://0.0.0.0:"));
+    EXPECT_EQ(worker.metrics_address(), "127.0.0.1" + exporter.url().substr(exporter.url().rfind(':')));
+    worker.finish();
+  });
+  for (const auto& error : errors)
+    EXPECT_EQ(error, "");
+}
+
 TEST(Exporter, EachWorkersDiscoveryNamesAllOfTheRun) {
   const auto errors = run_workers(3, threads_options(), [&](Options mine) {
     mine.telemetry_port = 0;
