@@ -30,15 +30,16 @@ thread_local std::uint64_t locks = 0;
 
 }  // namespace
 
-void* operator new(std::size_t size) {
+// Not inlined: beside a call of it, g++ would take free() for the wrong counterpart of new.
+[[gnu::noinline]] void* operator new(std::size_t size) {
   if (counting) ++allocations;
   if (void* const memory = std::malloc(size)) return memory;
   throw std::bad_alloc();
 }
-void operator delete(void* memory) noexcept {
+[[gnu::noinline]] void operator delete(void* memory) noexcept {
   std::free(memory);
 }
-void operator delete(void* memory, std::size_t) noexcept {
+[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept {
   std::free(memory);
 }
 
