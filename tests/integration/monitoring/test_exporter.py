@@ -17,13 +17,13 @@ from prometheus import free_ports, get  # noqa: E402
 
 
 class Run:
-    """Workers of duet-quadratic that go on until the end of the block."""
+    """Workers of duet-quadratic, or another program, that go on until the end of the block."""
 
-    def __init__(self, count, **env):
+    def __init__(self, count, program="duet-quadratic", **env):
         self.folder = tempfile.TemporaryDirectory()
         self.path = pathlib.Path(self.folder.name) / "log"
         self.log = open(self.path, "w", encoding="utf-8")
-        self.process = harness.start_workers(count, "duet-quadratic", 10_000_000, log=self.log, **env)
+        self.process = harness.start_workers(count, program, 10_000_000, log=self.log, **env)
 
     def text(self):
         return self.path.read_text(encoding="utf-8")

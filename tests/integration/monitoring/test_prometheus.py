@@ -63,10 +63,9 @@ class RealRun(unittest.TestCase):
         folder = pathlib.Path(cls.folder.name)
         cls.port = free_ports(WORKERS)
         cls.log = open(folder / "run.log", "w", encoding="utf-8")
-        # Ended by the test; the deadline is for a test that hangs.
-        cls.run_ = harness.start_workers(
-            WORKERS, "duet-quadratic", 10_000_000, log=cls.log, DUET_METRICS_PORT=cls.port, DUET_TELEMETRY_PORT=0
-        )
+        # Until the test ends it.
+        training = ("--dataset", "digits", "--epochs", 1_000_000, "--metrics-port", cls.port)
+        cls.run_ = harness.start_workers(WORKERS, "duet-train", *training, log=cls.log, DUET_TELEMETRY_PORT=0)
         cls.prometheus = Prometheus(folder, config(cls.port), [GRAFANA / "recording_rules.yml", GRAFANA / "alerts.yml"])
         try:
             cls.prometheus.__enter__()

@@ -71,7 +71,9 @@ const std::map<std::string, std::string> kOther = {{"rank", "0"},
                                                    {"average_timeout", "6"},
                                                    {"heartbeat_interval", "0.5"},
                                                    {"gone_after", "7"},
-                                                   {"telemetry_interval", "0"}};
+                                                   {"telemetry_interval", "0"},
+                                                   {"telemetry_port", "29900"},
+                                                   {"metrics_port", "off"}};
 
 TEST(Settings, EachTakesItsVariableAndTellsItBack) {
   ASSERT_EQ(Options::settings().size(), kOther.size());
@@ -124,6 +126,10 @@ TEST(Settings, RefuseGarbageWithVariableAndValue) {
       {"DUET_RATE", "1e7"},
       {"DUET_JOIN_TIMEOUT", "1e9"},
       {"DUET_TELEMETRY_INTERVAL", "1e9"},
+      {"DUET_TELEMETRY_PORT", "65536"},
+      {"DUET_TELEMETRY_PORT", "telemetry"},
+      {"DUET_METRICS_PORT", "-2"},
+      {"DUET_METRICS_PORT", "29700/metrics"},
       {"DUET_GRAPH", "moebius"},
       {"DUET_GRAPH", "file:"},
       {"DUET_CLOCK", "sundial"},

@@ -15,8 +15,8 @@ struct ExporterOptions {
   /// free port. -1: Options::metrics_port, or 29700 where that is off.
   int port = -1;
   /// IPv4 address or host name to listen on. Whoever can connect can read: anything but loopback is for a
-  /// network that you trust; TLS and passwords are a reverse proxy's job (docs/monitoring.md). Others are told
-  /// the same, or for 0.0.0.0 the host under which they know the worker's telemetry.
+  /// network that you trust; TLS and passwords are a reverse proxy's job (docs/monitoring.md). Others are
+  /// told the same, or for 0.0.0.0 the host under which they know the worker's telemetry.
   std::string bind = "127.0.0.1";
   /// Up to so many neighbours have time series of their own; with more, an edge's are summed up under
   /// peer="all", so that a complete graph of a thousand does not make millions of series. 0: always summed
