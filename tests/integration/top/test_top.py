@@ -90,6 +90,17 @@ class Terminal:
         os.close(self.main)
 
 
+def why_no_terminals():
+    """None where pseudo-terminals can be had; a chroot or a container may lack /dev/pts."""
+    try:
+        for end in pty.openpty():
+            os.close(end)
+    except OSError as error:
+        return f"no pseudo-terminals here: {error}"
+    return None
+
+
+@unittest.skipIf(why_no_terminals(), why_no_terminals())
 class OnATerminal(unittest.TestCase):
     def start(self, *arguments, **more):
         terminal = Terminal(*arguments, **more)
