@@ -14,7 +14,7 @@ recent=$(git log -30 --name-only --format= && git diff --name-only HEAD)
 headers=$(git ls-files -z -- '*.h' .clang-tidy | xargs -0 cat | sha1sum)$checks
 pending=()
 # Not what includes LibTorch: it takes a minute a file, and warns about LibTorch.
-for file in $(git ls-files -- 'sdk/*.cc' 'plugins/*.cc' 'samples/*.cc' ':!sdk/src/torch/*' ':!samples/train/*'); do
+for file in $(git ls-files -- 'sdk/*.cc' 'plugins/*.cc' 'samples/*.cc' 'monitor/*.cc' ':!sdk/src/torch/*' ':!samples/train/*'); do
   grep -q "\"file\": \"$source/$file\"" "$build/compile_commands.json" || continue
   [ -z "$recent" ] || grep -qxF "$file" <<<"$recent" || continue
   stamp=$passed/$( (echo "$headers"; cat "$file") | sha1sum | cut -c 1-20)

@@ -63,7 +63,7 @@ class Publisher::Impl {
       zmq::message_t request;
       if (!support::receive_now(socket_, request)) break;
       // 1: subscribes, 0: no more. Anything else a stranger made up.
-      if (request.size() > 0 && *request.data<unsigned char>() == 1) ++subscribers;
+      if (!request.empty() && *request.data<unsigned char>() == 1) ++subscribers;
     }
     return subscribers;
   }
