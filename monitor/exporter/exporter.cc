@@ -54,7 +54,7 @@ std::string told_host(const Worker& worker, const std::string& bind) {
   const std::string telemetry = worker.telemetry_address();  // "tcp://10.0.0.7:29800"
   const std::size_t begin = telemetry.find("://");
   if (begin != std::string::npos) {
-    const std::string host = telemetry.substr(begin + 3, telemetry.rfind(':') - begin - 3);
+    std::string host = telemetry.substr(begin + 3, telemetry.rfind(':') - begin - 3);
     if (host != bind) return host;
   }
   for (const MemberStatus& member : worker.members())
@@ -112,9 +112,10 @@ class Exporter::Impl {
       try {
         auto server = std::make_unique<HttpServer>(bind, wanted, pages);
         if (!problem.empty()) {
-          say(LogLevel::kWarning, "metrics cannot be where they were asked for (" + problem +
-                                      "); they are at http://" + bind + ":" + std::to_string(server->port()) +
-                                      "/metrics instead");
+          std::string text = "metrics cannot be where they were asked for (" + problem;
+          text.append("); they are at http://").append(bind).append(":");
+          text.append(std::to_string(server->port())).append("/metrics instead");
+          say(LogLevel::kWarning, text);
         }
         return server;
       } catch (const std::exception& error) {

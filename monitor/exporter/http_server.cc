@@ -89,7 +89,7 @@ void answer(const HttpServer::Handler& handler, httplib::Response& response) {
 
 class HttpServer::Impl {
  public:
-  Impl(const std::string& bind, int port, std::map<std::string, Handler> pages) {
+  Impl(const std::string& bind, int port, const std::map<std::string, Handler>& pages) {
     server_.new_task_queue = [] { return new GrowingPool(kMostThreads); };
     server_.set_payload_max_length(kLargestBody);
     // Not httplib's default, SO_REUSEPORT: two workers would silently share one port.
@@ -97,8 +97,8 @@ class HttpServer::Impl {
       const int yes = 1;
       ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
     });
-    for (auto& [path, handler] : pages) {
-      server_.Get(path, [handler = std::move(handler)](const httplib::Request&, httplib::Response& response) {
+    for (const auto& [path, handler] : pages) {
+      server_.Get(path, [handler = handler](const httplib::Request&, httplib::Response& response) {
         answer(handler, response);
       });
     }
@@ -140,8 +140,8 @@ class HttpServer::Impl {
   std::thread thread_;
 };
 
-HttpServer::HttpServer(const std::string& bind, int port, std::map<std::string, Handler> pages)
-    : impl_(std::make_unique<Impl>(bind, port, std::move(pages))) {}
+HttpServer::HttpServer(const std::string& bind, int port, const std::map<std::string, Handler>& pages)
+    : impl_(std::make_unique<Impl>(bind, port, pages)) {}
 HttpServer::~HttpServer() = default;
 int HttpServer::port() const {
   return impl_->port();

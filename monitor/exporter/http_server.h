@@ -27,7 +27,7 @@ class HttpServer {
  public:
   using Handler = std::function<Reply()>;  ///< from several threads at a time; what it throws becomes a 500
   /// port 0: any. Throws std::runtime_error when it cannot listen there.
-  HttpServer(const std::string& bind, int port, std::map<std::string, Handler> pages);
+  HttpServer(const std::string& bind, int port, const std::map<std::string, Handler>& pages);
   ~HttpServer();  ///< cuts off connections under way; waits for pages that are being made
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;

@@ -61,7 +61,6 @@ class RunModel {
   TickAligner aligner_;
   EventLog log_;
   RunViews views_;
-  std::uint64_t view_version_ = 0;
   std::uint64_t view_seen_ = 0;
   double heard_ = 0.0;       ///< when the run was last heard
   double diagnosed_ = -1.0;  ///< run time of the last findings
