@@ -83,6 +83,7 @@ class HostileClients : public testing::Test {
   }
 
   const std::string body_ = std::string(10'000, 'm');
+  std::atomic<int> large_pages_{0};
   HttpServer server_{"127.0.0.1",
                      0,
                      {{"/metrics",
@@ -90,8 +91,10 @@ class HostileClients : public testing::Test {
                          return Reply{200, "text/plain", body_};
                        }},
                       {"/large",
-                       [] {
-                         return Reply{200, "text/plain", std::string(32u << 20, 'l')};
+                       [this] {
+                         Reply page{200, "text/plain", std::string(32u << 20, 'l')};
+                         ++large_pages_;
+                         return page;
                        }},
                       {"/throws", []() -> Reply { throw std::runtime_error("on purpose"); }}}};
 };
@@ -158,7 +161,10 @@ TEST_F(HostileClients, AskAndDoNotRead) {
     deaf.back().send("GET /large HTTP/1.1\r\nHost: x\r\n\r\n");
   }
   expect_alive();
-  std::this_thread::sleep_for(BoundedStream::kWritePause + 1s);
+  // A slow machine takes its time for such pages; patience counts from then on.
+  for (const auto until = Clock::now() + 60s; large_pages_ < 8 && Clock::now() < until;)
+    std::this_thread::sleep_for(20ms);
+  std::this_thread::sleep_for(BoundedStream::kWritePause + 2s);
   for (auto& one : deaf)
     EXPECT_LT(one.receive().size(), 32u << 20) << "it was cut off";
 }
