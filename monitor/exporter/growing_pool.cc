@@ -8,7 +8,7 @@
 namespace duet::exporter {
 
 GrowingPool::~GrowingPool() {
-  shutdown();
+  GrowingPool::shutdown();
 }
 
 void GrowingPool::enqueue(std::function<void()> task) {

@@ -17,7 +17,7 @@ constexpr double kLossFloor = 0.05;
 constexpr double kStragglerSlowness = 4.0;
 constexpr double kGoneAfter = 4.0;   ///< until the others let go of one that died
 constexpr double kBrokenTree = 3.0;  ///< ticks that are missing then
-constexpr double kPlanAhead = 10.0;
+constexpr int kTicksAhead = 10;  ///< planned at a time
 
 const DemoOptions& checked(const DemoOptions& options) {
   if (options.workers < 1 || options.workers > 1024) {
@@ -116,13 +116,13 @@ void DemoWorld::be_born(int rank) {
 
 void DemoWorld::advance(double until) {
   while (planned_until_ < until) {
-    const double next = planned_until_ + kPlanAhead;
+    const double next = planned_until_ + kTicksAhead * kTickInterval;
     for (const DemoTrouble& trouble : troubles_.between(planned_until_, next)) {
       run_->queue().at(trouble.at, [this, trouble] { begin(trouble); });
       run_->queue().at(trouble.at + trouble.duration, [this, trouble] { end(trouble); });
     }
-    for (double at = planned_until_ + kTickInterval; at <= next; at += kTickInterval)
-      run_->queue().at(at, [this] { tick(run_->now()); });
+    for (int k = 1; k <= kTicksAhead; ++k)
+      run_->queue().at(planned_until_ + k * kTickInterval, [this] { tick(run_->now()); });
     planned_until_ = next;
     run_->run_until(std::min(until, next));
   }

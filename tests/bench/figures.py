@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Runs the benchmarks of a build and writes docs/benchmarks.md, or with --check says whether they reach what they have to.
 
-The page takes some minutes on a machine that does nothing else, and with what the proofs (Runs.Gossip, Runs.Digits) have left
-in BUILD/figures it has their figures, too.
+The page takes some minutes on a machine that does nothing else, and with what the proofs (Runs.Gossip, Runs.Digits,
+Monitoring.Cost, Monitoring.Prometheus) have left in BUILD/figures it has their figures, too.
 """
 
 import argparse
@@ -48,7 +48,7 @@ def write(bench, path, anyway):
         warning = f"Measured while something else was running (load average {load:.1f}): not to be relied on."
     figures = {group: bench.measure(group) for group in bench.groups()}
     proofs = {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in (bench.build / "figures").glob("*.json")}
-    for name in ("gossip", "digits"):
+    for name in ("gossip", "digits", "exporter", "prometheus"):
         if name not in proofs:
             print(f"figures.py: no {name}.json in {bench.build / 'figures'}: run the proofs first to have them on the page")
     path.write_text(page(figures, f"{machine_and_date()}; load average at the start {load:.1f}.", proofs, warning), encoding="utf-8")

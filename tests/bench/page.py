@@ -115,6 +115,26 @@ def _digits(proofs):
     return lines
 
 
+def _monitoring(proofs):
+    lines = [
+        "", "## Metrics of a run", "",
+        "| | figure | wanted |", "| --- | --- | --- |",
+    ]
+    if "exporter" in proofs:
+        one = proofs["exporter"]
+        lines.append(
+            f"| processor time of a trainer's step with a crowd at its exporter (scrapes, 200 at once among them, half-open "
+            f"connections, garbage, large bodies) ÷ without, medians of {one['rounds']} turns | {one['crowd_to_quiet']:.3f} | below 1.02 |"
+        )
+    if "prometheus" in proofs:
+        one = proofs["prometheus"]
+        lines.append(
+            f"| meetings per second of 8 training workers, `job:duet_pairings:rate1m` ÷ the workers' own counts "
+            f"({one['own_rate']:.0f} a second) | {one['rate'] / one['own_rate']:.3f} | 0.95 to 1.05 |"
+        )
+    return lines + ["", proofs["exporter" if "exporter" in proofs else "prometheus"]["where"]]
+
+
 def page(figures, where, proofs, warning):
     """figures: by group; where: date, machine and load, in words; proofs: what the proofs wrote, by name; warning: or None."""
     lines = ["# Benchmarks", "", "Written by `tests/bench/figures.py`; do not edit. What counts are ratios within one run.", ""]
@@ -126,4 +146,6 @@ def page(figures, where, proofs, warning):
         lines += _gossip(proofs["gossip"]) + ["", proofs["gossip"]["where"]]
     if "digits" in proofs:
         lines += _digits(proofs["digits"]) + ["", proofs["digits"]["where"]]
+    if proofs.keys() & {"exporter", "prometheus"}:
+        lines += _monitoring(proofs)
     return "\n".join(lines) + "\n"

@@ -123,7 +123,11 @@ class Figures(unittest.TestCase):
             {"schedule": "default", "seed": 1, "ratio": 0.7, "a2cid2": {"consensus_distance": 0.7, "test_accuracy": 0.98},
              "adpsgd": {"consensus_distance": 1.0, "test_accuracy": 0.975}},
         ]}
-        text = page(GOOD, "here", {"gossip": gossip, "digits": digits}, None)
+        exporter = {"where": "yonder", "rounds": 12, "crowd_to_quiet": 1.0042}
+        prometheus = {"where": "yonder", "own_rate": 500.0, "rate": 505.0}
+        text = page(GOOD, "here", {"gossip": gossip, "digits": digits, "exporter": exporter, "prometheus": prometheus}, None)
+        self.assertIn("medians of 12 turns | 1.004 | below 1.02 |", text)
+        self.assertIn("(500 a second) | 1.010 | 0.95 to 1.05 |", text)
         self.assertIn("| adpsgd | fifo | slowed down by 10 ms | never, 310 |  | 0.10 |", text)
         self.assertIn("| a2cid2 | holdoff | as it is | 35 | at most 55 | 0.90 |", text)
         self.assertIn("| default | 1 | 0.7000 | 1.0000 | 0.700 | 98.00 % | 97.50 % |", text)

@@ -103,6 +103,7 @@ class RealRun(unittest.TestCase):
         """Over the same minute: counted by the workers themselves, twice each, and by Prometheus."""
         self.assertGreater(self.own_rate, 1.0, "the workers hardly met")
         print(f"meetings per second: {self.own_rate:.2f} counted by the workers, {self.rate:.2f} by Prometheus")
+        harness.write_figures("prometheus", own_rate=self.own_rate, rate=self.rate)
         self.assertAlmostEqual(self.rate / self.own_rate, 1.0, delta=0.05)
 
     def test_every_rule_has_data(self):
