@@ -17,7 +17,7 @@ constexpr double kLossFloor = 0.05;
 constexpr double kStragglerSlowness = 4.0;
 constexpr double kGoneAfter = 4.0;   ///< until the others let go of one that died
 constexpr double kBrokenTree = 3.0;  ///< ticks that are missing then
-constexpr int kTicksAhead = 10;  ///< planned at a time
+constexpr int kTicksAhead = 10;      ///< planned at a time
 
 const DemoOptions& checked(const DemoOptions& options) {
   if (options.workers < 1 || options.workers > 1024) {
