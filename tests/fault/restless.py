@@ -4,7 +4,6 @@ import os
 import pathlib
 import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -14,12 +13,6 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integratio
 import harness  # noqa: E402
 
 PROGRAM = harness.BUILD / "tests" / "restless_worker"
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Worker:
@@ -107,7 +100,7 @@ class Run:
         variables = {
             "DUET_WORLD_SIZE": count,
             "DUET_GRAPH": "complete",
-            "DUET_RENDEZVOUS": f"seed://127.0.0.1:{free_port()}",
+            "DUET_RENDEZVOUS": f"seed://127.0.0.1:{harness.free_ports()}",
             "DUET_JOIN_TIMEOUT": 60,
             "DUET_TELEMETRY_INTERVAL": 0,
         } | variables

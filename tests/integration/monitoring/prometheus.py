@@ -3,40 +3,15 @@
 import json
 import pathlib
 import shutil
-import socket
 import subprocess
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
 
+from harness import free_ports
+
 PROMETHEUS = shutil.which("prometheus")
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def free_ports(count):
-    """So many in a row, for workers that count up from the first."""
-    for _ in range(100):
-        first = free_port()
-        if first + count > 65535:
-            continue
-        sockets = []
-        try:
-            for port in range(first, first + count):
-                sockets.append(socket.socket())
-                sockets[-1].bind(("127.0.0.1", port))
-            return first
-        except OSError:
-            continue
-        finally:
-            for one in sockets:
-                one.close()
-    raise AssertionError(f"no {count} free ports in a row")
 
 
 def get(url, timeout=10):
@@ -47,7 +22,7 @@ def get(url, timeout=10):
 class Prometheus:
     def __init__(self, folder, config, rules=()):
         self.folder = pathlib.Path(folder)
-        self.port = free_port()
+        self.port = free_ports()
         (self.folder / "prometheus.yml").write_text(json.dumps(config))  # JSON is YAML
         for rule in rules:
             shutil.copy(rule, self.folder)

@@ -16,7 +16,8 @@ import urllib.error
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "runs"))
 import harness  # noqa: E402
-from prometheus import free_port, free_ports, get  # noqa: E402
+from harness import free_ports  # noqa: E402
+from prometheus import get  # noqa: E402
 from test_exporter import Run  # noqa: E402
 
 PROGRAM = harness.BIN / "duet-exporter"
@@ -28,7 +29,7 @@ class Exporter:
     """A duet-exporter until the end of the block."""
 
     def __init__(self, connect, *arguments, **env):
-        self.port = free_port()
+        self.port = free_ports()
         self.log = tempfile.TemporaryFile(mode="w+", encoding="utf-8")
         self.process = subprocess.Popen(
             [str(PROGRAM), "--connect", connect, "--port", str(self.port), *map(str, arguments)],

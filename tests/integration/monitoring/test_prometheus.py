@@ -15,7 +15,8 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "runs"))
 import harness  # noqa: E402
-from prometheus import PROMETHEUS, Prometheus, free_ports, get  # noqa: E402
+from harness import free_ports  # noqa: E402
+from prometheus import PROMETHEUS, Prometheus, get  # noqa: E402
 
 GRAFANA = harness.SOURCE / "monitor" / "grafana"
 WORKERS = 8

@@ -3,7 +3,9 @@
 import json
 import os
 import pathlib
+import random
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -29,6 +31,25 @@ def write_figures(name, **figures):
     folder.mkdir(exist_ok=True)
     text = json.dumps({"where": f"{machine_and_date()}; load average at the end {os.getloadavg()[0]:.1f}."} | figures, indent=1)
     (folder / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+
+
+def free_ports(count=1):
+    """The first of so many in a row, for workers that count up from it. Below those that the kernel gives to outgoing
+    connections: one of the run's own could take it before it is listened on."""
+    for _ in range(1000):
+        first = random.SystemRandom().randrange(15000, 32000 - count)
+        sockets = []
+        try:
+            for port in range(first, first + count):
+                sockets.append(socket.socket())
+                sockets[-1].bind(("127.0.0.1", port))
+            return first
+        except OSError:
+            continue
+        finally:
+            for one in sockets:
+                one.close()
+    raise AssertionError(f"no {count} free ports in a row")
 
 
 def environment(**more):

@@ -15,7 +15,7 @@ import unittest
 TESTS = pathlib.Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS / "runs"), str(TESTS / "monitoring")]
 import harness  # noqa: E402
-from prometheus import free_ports  # noqa: E402
+from harness import free_ports  # noqa: E402
 
 TOP = harness.BIN / "duet-top"
 CUTS = harness.BUILD / "tests" / "recording_cuts"
