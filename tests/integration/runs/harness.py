@@ -35,9 +35,9 @@ def write_figures(name, **figures):
 
 def free_ports(count=1):
     """The first of so many in a row, for workers that count up from it. Below those that the kernel gives to outgoing
-    connections: one of the run's own could take it before it is listened on."""
+    connections: one of the run's own could take it before it is listened on. Below Duet's own defaults, too."""
     for _ in range(1000):
-        first = random.SystemRandom().randrange(15000, 32000 - count)
+        first = random.SystemRandom().randrange(15000, 29000 - count)
         sockets = []
         try:
             for port in range(first, first + count):
