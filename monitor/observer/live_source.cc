@@ -17,6 +17,7 @@
 
 #include "duet/error.h"
 #include "subscriber.h"
+#include "support/wall_clock.h"
 #include "telemetry/frame.h"
 
 namespace duet::observer {
@@ -27,10 +28,6 @@ constexpr int kMostAtOnce = 1000;     ///< frames of one socket before the other
 
 double monotonic() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-double wall_clock() {
-  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
 Address checked(const std::string& text) {
@@ -91,7 +88,7 @@ bool LiveSource::take(double /*now*/, std::size_t most, std::vector<Arrival>& in
 }
 
 double LiveSource::time(double /*now*/) const {
-  return wall_clock();
+  return support::wall_seconds();
 }
 
 SourceStatus LiveSource::status() const {
@@ -145,7 +142,7 @@ void LiveSource::run(std::unique_ptr<Subscriber> door, std::unique_ptr<Subscribe
 void LiveSource::receive(Subscriber& from, bool through_door, double now) {
   Arrival arrival;
   for (int count = 0; count < kMostAtOnce && from.receive(arrival.bytes); ++count) {
-    arrival.time = wall_clock();
+    arrival.time = support::wall_seconds();
     // What cannot be read goes on all the same: whoever draws says so.
     if (const auto frame = telemetry::decode(arrival.bytes)) tracker_.on_frame(now, through_door, *frame);
     inbox_.put(std::move(arrival));

@@ -4,18 +4,19 @@
 #include <xxhash.h>
 
 #include <algorithm>
-#include <cstring>
-#include <stdexcept>
 #include <type_traits>
 #include <utility>
 
 #include "control/messages_generated.h"
+#include "support/untrusted.h"
 
 namespace duet::control {
 namespace {
 
 using flatbuffers::FlatBufferBuilder;
 using flatbuffers::Offset;
+using support::Invalid;
+using support::read_enum;
 
 /// Of messages.fbs.
 constexpr std::uint32_t kVersion = 2;
@@ -25,11 +26,10 @@ constexpr flatbuffers::uoffset_t kLargestDepth = 8;
 constexpr double kLargestMomentum = 1e12;
 constexpr flatbuffers::uoffset_t kMostTables = kLargestWorld * (1 + kMostTransports) + 16;
 
+constexpr const char* kKind = "a control message";
+
 void require_size(std::size_t size, std::size_t largest, const char* what) {
-  if (size > largest) {
-    throw std::length_error(std::string("a control message cannot carry ") + what + " of size " +
-                            std::to_string(size) + " (at most " + std::to_string(largest) + ")");
-  }
+  support::require_size(kKind, size, largest, what);
 }
 
 // ---- values to wire
@@ -193,11 +193,6 @@ wire::Body type_of(const Body& body) {
 // ---- wire to values
 // ----------------------------------------------------------------------------------------------
 
-/// Thrown inside decode() only.
-struct Invalid {
-  std::string reason;
-};
-
 membership::Incarnation read_id(const wire::Id* id) {
   return id == nullptr ? membership::Incarnation{} : membership::Incarnation{id->high(), id->low()};
 }
@@ -242,13 +237,6 @@ class TextReader {
   }
   std::size_t left_;
 };
-
-template <typename Enum>
-Enum read_enum(std::uint8_t value, Enum last, const char* what) {
-  if (value > static_cast<std::uint8_t>(last))
-    throw Invalid{std::string(what) + " is " + std::to_string(value)};
-  return static_cast<Enum>(value);
-}
 
 membership::Entry read_entry(const wire::Entry& from, TextReader& texts) {
   membership::Entry entry;
@@ -443,20 +431,7 @@ std::string encode(const Message& message) {
 }
 
 std::optional<Message> decode(std::string_view bytes, std::string* reason) {
-  try {
-    if (bytes.empty()) throw Invalid{"it is empty"};
-    if (bytes.size() > kLargestMessage) throw Invalid{"it is longer than any message may be"};
-    const auto* data = reinterpret_cast<const std::uint8_t*>(bytes.data());
-    if (reinterpret_cast<std::uintptr_t>(data) % alignof(std::uint64_t) == 0) {
-      return read_message(data, bytes.size());
-    }
-    std::vector<std::uint64_t> aligned((bytes.size() + sizeof(std::uint64_t) - 1) / sizeof(std::uint64_t));
-    std::memcpy(aligned.data(), bytes.data(), bytes.size());
-    return read_message(reinterpret_cast<const std::uint8_t*>(aligned.data()), bytes.size());
-  } catch (const Invalid& invalid) {
-    if (reason != nullptr) *reason = "a control message was refused: " + invalid.reason;
-    return std::nullopt;
-  }
+  return support::decode_untrusted(bytes, kLargestMessage, kKind, "message", reason, read_message);
 }
 
 }  // namespace duet::control

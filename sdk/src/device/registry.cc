@@ -4,22 +4,19 @@
 
 #include <array>
 #include <cstdlib>
-#include <filesystem>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <string>
-#include <system_error>
 #include <utility>
 #include <vector>
 
 #include "duet/error.h"
 #include "support/log.h"
+#include "support/own_library.h"
 
 namespace duet::device {
 namespace {
-
-namespace fs = std::filesystem;
 
 constexpr const char* kLibrary = "libduet_cuda.so";
 
@@ -40,49 +37,23 @@ std::vector<std::string> places() {
   // Not in a set-user-id program: there the environment is the caller's, not the owner's.
   if (const char* named = secure_getenv("DUET_CUDA_LIBRARY"); named != nullptr && *named != '\0')
     return {named};
-  std::vector<std::string> found;
-  std::error_code ignored;
-  Dl_info info{};
-  if (dladdr(reinterpret_cast<const void*>(&open), &info) != 0 && info.dli_fname != nullptr) {
-    const fs::path directory = fs::canonical(info.dli_fname, ignored).parent_path();
-    found.push_back((directory / kLibrary).string());
-  }
-  const fs::path program = fs::read_symlink("/proc/self/exe", ignored).parent_path();
-  found.push_back((program / "../lib" / kLibrary).lexically_normal().string());
-  return found;
+  return support::own_library_places(kLibrary);
 }
 
 }  // namespace
 
 Backend* load_library(const std::vector<std::string>& paths) {
-  std::string report;
-  for (const std::string& path : paths) {
-    std::error_code ignored;
-    if (path.front() != '/') {
-      report += fmt::format("\n  {}: not an absolute path", path);
-      continue;
-    }
-    if (!fs::exists(path, ignored)) {
-      report += fmt::format("\n  {}: no such file", path);
-      continue;
-    }
-    // The first that is there decides, as with plugins: what runs must not depend on what else failed.
-    void* const handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-    if (handle == nullptr) {
-      const char* text = dlerror();
-      report += fmt::format("\n  {}: {}", path, text == nullptr ? "dlopen failed" : text);
-      break;
-    }
+  auto [handle, path, report] = support::load_own_library(paths);
+  if (handle != nullptr) {
     const auto entry = reinterpret_cast<BackendFunction>(dlsym(handle, kBackendSymbol));
     if (entry == nullptr) {
       report += fmt::format("\n  {}: has no symbol {}", path, kBackendSymbol);
-      break;
+    } else {
+      std::array<char, 512> reason{};
+      Backend* const backend = entry(kInterfaceVersion, reason.data(), reason.size());
+      if (backend != nullptr) return backend;
+      report += fmt::format("\n  {}: {}", path, reason.data());
     }
-    std::array<char, 512> reason{};
-    Backend* const backend = entry(kInterfaceVersion, reason.data(), reason.size());
-    if (backend != nullptr) return backend;
-    report += fmt::format("\n  {}: {}", path, reason.data());
-    break;
   }
   throw ConfigurationError(fmt::format(
       "a buffer is in CUDA memory, and there is nothing here to drive a CUDA device; looked at:{}\n"

@@ -2,10 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
-#include <stdexcept>
 #include <utility>
 
+#include "support/untrusted.h"
 #include "telemetry/frame_generated.h"
 
 namespace duet::telemetry {
@@ -13,16 +12,17 @@ namespace {
 
 using flatbuffers::FlatBufferBuilder;
 using flatbuffers::Offset;
+using support::Invalid;
+using support::read_enum;
 
 /// Frame, content, vector, member: nothing of ours nests deeper.
 constexpr flatbuffers::uoffset_t kLargestDepth = 8;
 constexpr flatbuffers::uoffset_t kMostTables = kMostFrameMembers + 16;
 
+constexpr const char* kKind = "a telemetry frame";
+
 void require_size(std::size_t size, std::size_t largest, const char* what) {
-  if (size > largest) {
-    throw std::length_error(std::string("a telemetry frame cannot carry ") + what + " of size " +
-                            std::to_string(size) + " (at most " + std::to_string(largest) + ")");
-  }
+  support::require_size(kKind, size, largest, what);
 }
 
 // ---- values to wire
@@ -130,11 +130,6 @@ Offset<void> write_content(FlatBufferBuilder& builder, const FrameState& state) 
 // ---- wire to values
 // ----------------------------------------------------------------------------------------------
 
-/// Thrown inside decode() only.
-struct Invalid {
-  std::string reason;
-};
-
 membership::Incarnation read_id(const wire::Id* id) {
   return id == nullptr ? membership::Incarnation{} : membership::Incarnation{id->high(), id->low()};
 }
@@ -160,13 +155,6 @@ double read_real(double value, const char* what) {
 double read_distance(double value, const char* what) {
   if (value < 0.0) throw Invalid{std::string(what) + " is " + std::to_string(value)};
   return value;
-}
-
-template <typename Enum>
-Enum read_enum(std::uint8_t value, Enum last, const char* what) {
-  if (value > static_cast<std::uint8_t>(last))
-    throw Invalid{std::string(what) + " is " + std::to_string(value)};
-  return static_cast<Enum>(value);
 }
 
 template <typename Vector>
@@ -410,20 +398,7 @@ std::string encode(const Frame& frame) {
 }
 
 std::optional<Frame> decode(std::string_view bytes, std::string* reason) {
-  try {
-    if (bytes.empty()) throw Invalid{"it is empty"};
-    if (bytes.size() > kLargestFrame) throw Invalid{"it is longer than any frame may be"};
-    const auto* data = reinterpret_cast<const std::uint8_t*>(bytes.data());
-    if (reinterpret_cast<std::uintptr_t>(data) % alignof(std::uint64_t) == 0) {
-      return read_frame(data, bytes.size());
-    }
-    std::vector<std::uint64_t> aligned((bytes.size() + sizeof(std::uint64_t) - 1) / sizeof(std::uint64_t));
-    std::memcpy(aligned.data(), bytes.data(), bytes.size());
-    return read_frame(reinterpret_cast<const std::uint8_t*>(aligned.data()), bytes.size());
-  } catch (const Invalid& invalid) {
-    if (reason != nullptr) *reason = "a telemetry frame was refused: " + invalid.reason;
-    return std::nullopt;
-  }
+  return support::decode_untrusted(bytes, kLargestFrame, kKind, "frame", reason, read_frame);
 }
 
 const char* to_string(FailureReason reason) {

@@ -1,7 +1,6 @@
 #include "worker/meeting_driver.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <exception>
 #include <limits>
@@ -12,6 +11,7 @@
 #include "exchange/staging.h"
 #include "support/exception_text.h"
 #include "support/log.h"
+#include "support/wall_clock.h"
 
 namespace duet::worker {
 namespace {
@@ -28,10 +28,6 @@ constexpr double kDeviceRetry = 20e-6;
 std::uint64_t random_seed() {
   std::random_device device;
   return (static_cast<std::uint64_t>(device()) << 32) | device();
-}
-
-double wall_seconds() {
-  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
 pairing::Config pairing_config(const Options& options, const Topology& topology) {
@@ -235,9 +231,9 @@ void MeetingDriver::begin(double now, const pairing::Begin& begin) {
 void MeetingDriver::end(double now) {
   const exchange::MeetingResult& result = meeting_->result();
   if (result.complete) {
-    counts_.on_complete(partner_, result, wall_seconds(), now - began_);
+    counts_.on_complete(partner_, result, support::wall_seconds(), now - began_);
   } else {
-    counts_.on_failed(partner_, result, wall_seconds(), now - began_);
+    counts_.on_failed(partner_, result, support::wall_seconds(), now - began_);
     support::warning("rank {}: a meeting with rank {} broke off: {}", options_.rank, partner_, result.error);
   }
   if (!result.connection_usable) links_.drop(partner_);

@@ -1,13 +1,13 @@
 #include "worker/telemetry_driver.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <exception>
 #include <numeric>
 
 #include "duet/version.h"
 #include "support/log.h"
+#include "support/wall_clock.h"
 
 namespace duet::worker {
 namespace {
@@ -15,10 +15,6 @@ namespace {
 constexpr double kFrameInterval = 0.2;
 /// Over how long "recent steps per second" looks back.
 constexpr double kPaceWindow = 5.0;
-
-double wall_seconds() {
-  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
 
 /// Parts that edges leave `members` (ascending) in.
 int count_components(const std::vector<int>& members, const std::vector<telemetry::GraphEdge>& edges) {
@@ -58,7 +54,7 @@ TelemetryDriver::TelemetryDriver(std::unique_ptr<telemetry::Publisher> publisher
       roster_(roster),
       events_(events),
       shared_(shared),
-      started_(wall_seconds()),
+      started_(support::wall_seconds()),
       next_frame_(now),
       told_phases_(roster.entries.size(), membership::Phase::kTraining) {
   for (std::size_t i = 0; i < replica.parameter_block_count(); ++i) {
@@ -90,7 +86,7 @@ void TelemetryDriver::keep_graph_among(const std::vector<int>& members) {
 }
 
 void TelemetryDriver::note(telemetry::FrameEventKind kind, int rank) {
-  events_.add({.time = wall_seconds(), .kind = kind, .rank = rank});
+  events_.add({.time = support::wall_seconds(), .kind = kind, .rank = rank});
 }
 
 void TelemetryDriver::advance(double now, const Liveness& liveness, const MeetingDriver* meetings,
@@ -278,7 +274,7 @@ std::size_t TelemetryDriver::publish(std::variant<telemetry::FrameHeader, teleme
   frame.rank = options_.rank;
   frame.incarnation = roster_.entries[static_cast<std::size_t>(options_.rank)].incarnation;
   frame.sequence = ++sequence_;
-  frame.time = wall_seconds();
+  frame.time = support::wall_seconds();
   frame.content = std::move(content);
   try {
     const std::string bytes = telemetry::encode(frame);

@@ -1,11 +1,12 @@
 #include "worker/tick_driver.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <limits>
 #include <utility>
 #include <variant>
+
+#include "support/wall_clock.h"
 
 namespace duet::worker {
 namespace {
@@ -13,10 +14,6 @@ namespace {
 /// Blocks sketched per turn of the communication loop: a meeting under way waits for no more than these.
 constexpr std::size_t kBlocksPerTurn = 4;
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
-double wall_seconds() {
-  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
 
 }  // namespace
 
@@ -52,13 +49,13 @@ void TickDriver::pause(bool paused) {
 
 std::uint64_t TickDriver::current_tick() const {
   if (options_.telemetry_interval <= 0) return 0;
-  return static_cast<std::uint64_t>(wall_seconds() / options_.telemetry_interval);
+  return static_cast<std::uint64_t>(support::wall_seconds() / options_.telemetry_interval);
 }
 
 double TickDriver::next_deadline(double now) const {
   if (options_.telemetry_interval <= 0 || paused_) return kInfinity;
   if (sampling_) return now + 0.001;
-  const double wall = wall_seconds();
+  const double wall = support::wall_seconds();
   const double next = static_cast<double>(current_tick() + 1) * options_.telemetry_interval;
   return now + std::max(next - wall, 0.0) + 1e-4;
 }
