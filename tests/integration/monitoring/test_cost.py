@@ -14,7 +14,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "runs"))
 import harness  # noqa: E402
 from harness import free_ports  # noqa: E402
 from prometheus import get  # noqa: E402
-from test_exporter import Run  # noqa: E402
+from trainers import Run  # noqa: E402
 
 ROUNDS = harness.count(12, 40)
 SECONDS = 1.5

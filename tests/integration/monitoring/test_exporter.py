@@ -1,13 +1,10 @@
 """Exporters of real workers: port conflicts, what libduet.so is linked with, an exporter that is not there."""
 
 import json
-import os
 import pathlib
 import re
-import signal
 import subprocess
 import sys
-import tempfile
 import time
 import unittest
 
@@ -15,42 +12,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "runs"))
 import harness  # noqa: E402
 from harness import free_ports  # noqa: E402
 from prometheus import get  # noqa: E402
-
-
-class Run:
-    """Workers of duet-quadratic, or another program, that go on until the end of the block."""
-
-    def __init__(self, count, program="duet-quadratic", **env):
-        self.folder = tempfile.TemporaryDirectory()
-        self.path = pathlib.Path(self.folder.name) / "log"
-        self.log = open(self.path, "w", encoding="utf-8")
-        self.process = harness.start_workers(count, program, 10_000_000, log=self.log, **env)
-
-    def text(self):
-        return self.path.read_text(encoding="utf-8")
-
-    def wait_for(self, what, seconds=60):
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            try:
-                if result := what():
-                    return result
-            except OSError:
-                pass
-            time.sleep(0.1)
-        raise AssertionError(f"nothing within {seconds} s; the workers said:\n{self.text()[-3000:]}")
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        try:
-            os.killpg(self.process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-        self.process.wait()
-        self.log.close()
-        self.folder.cleanup()
+from trainers import Run  # noqa: E402
 
 
 class Library(unittest.TestCase):

@@ -18,7 +18,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "runs"))
 import harness  # noqa: E402
 from harness import free_ports  # noqa: E402
 from prometheus import get  # noqa: E402
-from test_exporter import Run  # noqa: E402
+from trainers import Run  # noqa: E402
 
 PROGRAM = harness.BIN / "duet-exporter"
 PROMTOOL = shutil.which("promtool")

@@ -6,7 +6,6 @@ import os
 import pathlib
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "runs"))
 import harness  # noqa: E402
 from harness import free_ports  # noqa: E402
 from prometheus import PROMETHEUS, Prometheus, get  # noqa: E402
+from trainers import Run  # noqa: E402
 
 GRAFANA = harness.SOURCE / "monitor" / "grafana"
 WORKERS = 8
@@ -63,10 +63,9 @@ class RealRun(unittest.TestCase):
         cls.folder = tempfile.TemporaryDirectory()
         folder = pathlib.Path(cls.folder.name)
         cls.port = free_ports(WORKERS)
-        cls.log = open(folder / "run.log", "w", encoding="utf-8")
         # Until the test ends it.
         training = ("--dataset", "digits", "--epochs", 1_000_000, "--metrics-port", cls.port)
-        cls.run_ = harness.start_workers(WORKERS, "duet-train", *training, log=cls.log, DUET_TELEMETRY_PORT=0)
+        cls.run_ = Run(WORKERS, "duet-train", *training, DUET_TELEMETRY_PORT=0)
         cls.prometheus = Prometheus(folder, config(cls.port), [GRAFANA / "recording_rules.yml", GRAFANA / "alerts.yml"])
         try:
             cls.prometheus.__enter__()
@@ -79,19 +78,14 @@ class RealRun(unittest.TestCase):
             time.sleep(2)
             cls.rate = cls.prometheus.value("job:duet_pairings:rate1m")
         except BaseException:
-            print((folder / "run.log").read_text(encoding="utf-8")[-3000:])
+            print(cls.run_.text()[-3000:])
             cls.tearDownClass()
             raise
 
     @classmethod
     def tearDownClass(cls):
         cls.prometheus.__exit__()
-        try:
-            os.killpg(cls.run_.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-        cls.run_.wait()
-        cls.log.close()
+        cls.run_.__exit__()
         cls.folder.cleanup()
 
     def test_targets_have_rank_and_run(self):
