@@ -1,0 +1,68 @@
+#include "plot/column_reducer.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace duet::dashboard {
+
+namespace {
+
+/// Up to this many samples per column it is quicker to look at each.
+constexpr std::size_t kWalk = 16;
+
+Column single(int column, double value) { return {column, value, value, value, value}; }
+
+}  // namespace
+
+std::vector<Column> reduce(const Series& series, const TimeRange& range, int columns) {
+  std::vector<Column> result;
+  reduce(series, range, columns, result);
+  return result;
+}
+
+void reduce(const Series& series, const TimeRange& range, int columns, std::vector<Column>& into) {
+  into.clear();
+  if (series.empty() || columns <= 0 || !(range.length() > 0)) return;
+  const std::size_t begin = series.lower_bound(range.from);
+  // The last column has its right edge too.
+  const std::size_t end = series.lower_bound(std::nextafter(range.to, HUGE_VAL), begin);
+  if (begin > 0) into.push_back(single(-1, series.at(begin - 1).value));
+  const double per_second = columns / range.length();
+  const auto column_of = [&](double time) {
+    return std::clamp(static_cast<int>((time - range.from) * per_second), 0, columns - 1);
+  };
+
+  if (end - begin <= kWalk * static_cast<std::size_t>(columns)) {
+    for (std::size_t k = begin; k < end; ++k) {
+      const Sample& sample = series.at(k);
+      const int column = column_of(sample.time);
+      if (into.empty() || into.back().column != column) {
+        into.push_back(single(column, sample.value));
+      } else {
+        Column& here = into.back();
+        here.last = sample.value;
+        here.min = std::min(here.min, sample.value);
+        here.max = std::max(here.max, sample.value);
+      }
+    }
+  } else {
+    std::size_t at = begin;
+    while (at < end) {
+      const int column = column_of(series.at(at).time);
+      std::size_t next = end;
+      if (column < columns - 1) {
+        next = std::min(end, series.lower_bound(range.from + (column + 1) / per_second, at));
+        // Where rounding puts a sample on the seam: column_of() decides, as it does for everyone else.
+        while (next < end && column_of(series.at(next).time) == column) ++next;
+        while (next > at + 1 && column_of(series.at(next - 1).time) != column) --next;
+        next = std::max(next, at + 1);
+      }
+      const MinMax extremes = series.extremes(at, next);
+      into.push_back({column, series.at(at).value, series.at(next - 1).value, extremes.min, extremes.max});
+      at = next;
+    }
+  }
+  if (end < series.size()) into.push_back(single(columns, series.at(end).value));
+}
+
+}  // namespace duet::dashboard
