@@ -10,11 +10,12 @@ namespace {
 
 using Map = std::array<QColor, 6>;
 
-// Okabe and Ito; yellow and black are replaced by what can be seen on either background.
-constexpr std::array<const char*, 8> kHuesOnLight{"#0072b2", "#d55e00", "#009e73", "#b0588e",
-                                                  "#c98a00", "#3f9bd1", "#7a6a00", "#5c5c5c"};
+// Okabe and Ito; yellow and black are replaced by what can be seen on either background, and where two of them would be
+// one without red or green receptors, their lightness tells them apart.
+constexpr std::array<const char*, 8> kHuesOnLight{"#0072b2", "#cc5500", "#009e73", "#b0588e",
+                                                  "#c98a00", "#3f9bd1", "#5a4a00", "#5c5c5c"};
 constexpr std::array<const char*, 8> kHuesOnDark{"#4ba3dc", "#f0803c", "#2fc39a", "#dc93bf",
-                                                 "#ecb13a", "#8fd0f5", "#ded35c", "#b8b8b8"};
+                                                 "#ecb13a", "#8fd0f5", "#ded35c", "#c9c9c9"};
 
 // cividis, sampled; its ends shifted so that they stand out from the surfaces.
 const Map kHeatOnLight{QColor("#f2f4f7"), QColor("#d9d3a0"), QColor("#b8a97a"),
