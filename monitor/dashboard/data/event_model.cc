@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "plot/axis_scale.h"
+#include "data/number_text.h"
 
 namespace duet::dashboard {
 

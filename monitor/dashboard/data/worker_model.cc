@@ -5,7 +5,7 @@
 #include <cmath>
 #include <limits>
 
-#include "plot/axis_scale.h"
+#include "data/number_text.h"
 
 namespace duet::dashboard {
 
@@ -18,7 +18,9 @@ constexpr double kTellAges = 1.0;
 QString unknown() { return QStringLiteral("–"); }
 
 QString rate_text(const std::optional<double>& rate) {
-  return rate ? QString::number(*rate, 'f', std::abs(*rate) < 99.95 ? 2 : 0) : unknown();
+  if (!rate) return unknown();
+  if (!std::isfinite(*rate)) return value_text(*rate);
+  return QString::number(*rate, 'f', std::abs(*rate) < 99.95 ? 2 : 0);
 }
 
 QString age_text(double age) {
@@ -124,7 +126,7 @@ QString WorkerModel::text(const Row& row, int rank, int column) const {
     case kRank: return QString::number(rank);
     case kHost: return row.host;
     case kState: return QString::fromLatin1(observer::to_string(row.state)) + (row.finite ? QString() : tr(", not finite"));
-    case kSteps: return QLocale::c().toString(static_cast<qulonglong>(row.steps));
+    case kSteps: return count_text(row.steps);
     case kStepsPerSecond: return rate_text(row.steps_per_second);
     case kPairingsPerSecond: return rate_text(row.pairings_per_second);
     case kWaiting: return row.waiting ? QStringLiteral("%1 %").arg(*row.waiting * 100, 0, 'f', 1) : unknown();

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <limits>
 
-#include "plot/axis_scale.h"
+#include "data/number_text.h"
 
 namespace duet::dashboard {
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "data/number_text.h"
 #include "graph/graph_layout.h"
 #include "plot/axis_scale.h"
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "data/number_text.h"
 #include "plot/axis_scale.h"
 
 namespace duet::dashboard {

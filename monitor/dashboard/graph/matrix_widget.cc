@@ -7,7 +7,7 @@
 #include <cmath>
 #include <utility>
 
-#include "plot/axis_scale.h"
+#include "data/number_text.h"
 
 namespace duet::dashboard {
 

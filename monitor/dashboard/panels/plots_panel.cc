@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "data/number_text.h"
+
 namespace duet::dashboard {
 
 namespace {

@@ -7,7 +7,7 @@
 #include <QThreadPool>
 #include <cmath>
 
-#include "plot/axis_scale.h"
+#include "data/number_text.h"
 
 namespace duet::dashboard {
 

@@ -4,11 +4,16 @@
 #include <array>
 #include <cmath>
 
+#include "data/number_text.h"
+
 namespace duet::dashboard {
 
 namespace {
 
-const QString kMinus = QStringLiteral("−");
+/// In characters, of a label beside a vertical axis: what the plots' margin was made for.
+constexpr qsizetype kLongestLabel = 8;
+/// Decades of a logarithmic scale below which powers of ten are too far apart, and equal steps are not.
+constexpr double kEqualSteps = 0.7;
 
 QString superscript(int number) {
   static const QString digits = QStringLiteral("⁰¹²³⁴⁵⁶⁷⁸⁹");
@@ -17,32 +22,18 @@ QString superscript(int number) {
   return number < 0 ? QStringLiteral("⁻") + text : text;
 }
 
-QString with_minus(QString text) {
-  if (text.startsWith('-')) text.replace(0, 1, kMinus);
-  return text.replace(QStringLiteral("e-"), QStringLiteral("e") + kMinus).replace(QStringLiteral("e+"), "e");
-}
-
-struct Prefix {
-  double factor;
-  const char* text;
-};
-
-/// Ticks from `step` on share one prefix, so that they can be compared.
-Prefix prefix_for(double largest) {
-  if (largest >= 1e9) return {1e9, " G"};
-  if (largest >= 1e6) return {1e6, " M"};
-  if (largest >= 1e4) return {1e3, " k"};
-  return {1.0, ""};
-}
-
-/// Digits after the point that tell multiples of `step` apart.
-int digits_for(double step) { return std::clamp(static_cast<int>(std::ceil(-std::log10(step) - 1e-9)), 0, 12); }
-
 QString tick_text(double value, double step, double largest) {
   if (std::abs(value) < step * 1e-6) return QStringLiteral("0");
-  if (largest < 1e-3) return with_minus(QString::number(value, 'g', 3));
+  if (largest < 1e-3 || largest >= 1e12) return with_minus(QString::number(value, 'g', 3));
   const Prefix prefix = prefix_for(largest);
   return with_minus(QString::number(value / prefix.factor, 'f', digits_for(step / prefix.factor))) + prefix.text;
+}
+
+bool readable(const std::vector<Tick>& ticks) {
+  for (std::size_t k = 0; k < ticks.size(); ++k) {
+    if (ticks[k].label.size() > kLongestLabel || (k > 0 && ticks[k].label == ticks[k - 1].label)) return false;
+  }
+  return true;
 }
 
 QString decade_text(int exponent) {
@@ -90,7 +81,7 @@ std::vector<Tick> AxisScale::ticks(int most, double origin) const {
     case ScaleKind::kTime: return time_ticks(most, origin);
     case ScaleKind::kLinear: break;
   }
-  return linear_ticks(most);
+  return equal_ticks(most, base(most));
 }
 
 double AxisScale::nice_step(double step) {
@@ -112,15 +103,24 @@ double AxisScale::nice_time_step(double step) {
   return nice_step(step / 86400) * 86400;
 }
 
-std::vector<Tick> AxisScale::linear_ticks(int most) const {
+double AxisScale::base(int most) const {
+  const bool equal_steps = kind_ == ScaleKind::kLinear || (kind_ == ScaleKind::kLog && decades() < kEqualSteps);
+  if (!equal_steps || readable(equal_ticks(std::max(most, 1), 0.0))) return 0.0;
+  const double unit = std::pow(10.0, std::ceil(std::log10(range_.high - range_.low)));
+  return std::floor(range_.low / unit + 1e-9) * unit;
+}
+
+double AxisScale::decades() const { return std::log10(range_.high / range_.low); }
+
+std::vector<Tick> AxisScale::equal_ticks(int most, double base) const {
   const double step = nice_step((range_.high - range_.low) / most);
-  const double largest = std::max(std::abs(range_.low), std::abs(range_.high));
+  const double largest = std::max(std::abs(range_.low - base), std::abs(range_.high - base));
   std::vector<Tick> ticks;
   const double first = std::ceil(range_.low / step - 1e-9);
   for (int k = 0; k <= 2 * most + 2; ++k) {
     const double value = (first + k) * step;
     if (value > range_.high + step * 1e-9) break;
-    ticks.push_back({value, tick_text(value, step, largest)});
+    ticks.push_back({value, tick_text(value - base, step, largest)});
   }
   return ticks;
 }
@@ -128,14 +128,13 @@ std::vector<Tick> AxisScale::linear_ticks(int most) const {
 std::vector<Tick> AxisScale::log_ticks(int most) const {
   const int first = static_cast<int>(std::floor(std::log10(range_.low) + 1e-9));
   const int last = static_cast<int>(std::ceil(std::log10(range_.high) - 1e-9));
-  const double decades = std::log10(range_.high / range_.low);
   const auto inside = [this](double value) {
     return value >= range_.low * (1 - 1e-9) && value <= range_.high * (1 + 1e-9);
   };
   std::vector<Tick> ticks;
-  if (decades < 0.7) {
-    // Less than 1 … 5: the powers of ten are too far apart, equal steps are not.
-    ticks = linear_ticks(most);
+  const double decades = this->decades();
+  if (decades < kEqualSteps) {
+    ticks = equal_ticks(most, base(most));
     std::erase_if(ticks, [](const Tick& tick) { return tick.value <= 0; });
     return ticks;
   }
@@ -190,47 +189,6 @@ ValueRange AxisScale::around(ScaleKind kind, double low, double high) {
   }
   const bool from_zero = low >= 0 && low < 0.6 * high;
   return {from_zero ? 0.0 : low - 0.06 * length, high + 0.08 * (from_zero ? high : length)};
-}
-
-QString time_text(double seconds, double step) {
-  const int digits = step < 1 ? std::min(digits_for(step), 3) : 0;
-  const double unit = std::pow(10.0, -digits);
-  // Rounded as a whole first: 59.96 is 1:00.0, not 0:60.0.
-  const double rounded = std::round(std::abs(seconds) / unit) * unit;
-  const auto whole = static_cast<long long>(rounded + unit * 1e-3);
-  const long long hours = whole / 3600;
-  const long long minutes = whole / 60 % 60;
-  QString text = hours > 0 ? QStringLiteral("%1:%2").arg(hours).arg(minutes, 2, 10, QChar('0'))
-                           : QString::number(minutes);
-  text += QStringLiteral(":%1").arg(whole % 60, 2, 10, QChar('0'));
-  if (digits > 0) text += QString::number(rounded - static_cast<double>(whole), 'f', digits).mid(1);
-  return seconds < 0 && rounded > 0 ? kMinus + text : text;
-}
-
-QString value_text(double value) {
-  if (std::isnan(value)) return QStringLiteral("NaN");
-  if (std::isinf(value)) return value > 0 ? QStringLiteral("∞") : kMinus + QStringLiteral("∞");
-  const double size = std::abs(value);
-  if (size == 0) return QStringLiteral("0");
-  if (size >= 1e12 || size < 1e-4) return with_minus(QString::number(value, 'e', 2));
-  const Prefix prefix = prefix_for(size);
-  const double scaled = size / prefix.factor;
-  int digits = scaled >= 1000 ? 0 : scaled >= 100 ? 1 : scaled >= 10 ? 2 : scaled >= 1 ? 3 : scaled >= 0.1 ? 4 : scaled >= 0.01 ? 5 : 6;
-  if (scaled == std::floor(scaled)) digits = 0;
-  return with_minus(QString::number(value / prefix.factor, 'f', digits)) + prefix.text;
-}
-
-QString bytes_text(double bytes) {
-  const double size = std::abs(bytes);
-  constexpr std::array<const char*, 5> units{"B", "kB", "MB", "GB", "TB"};
-  std::size_t unit = 0;
-  double scaled = size;
-  while (scaled >= 999.5 && unit + 1 < units.size()) {
-    scaled /= 1000;
-    ++unit;
-  }
-  const int digits = unit == 0 || scaled >= 99.5 ? 0 : scaled >= 9.95 ? 1 : 2;
-  return with_minus(QString::number(bytes < 0 ? -scaled : scaled, 'f', digits)) + ' ' + units[unit];
 }
 
 }  // namespace duet::dashboard

@@ -37,6 +37,9 @@ class AxisScale {
   /// At most about `most` labelled ticks, and minor ones between them where a logarithmic scale has room for them.
   /// Labels have as many digits as tell neighbours apart. kTime: `origin` is where it counts from.
   std::vector<Tick> ticks(int most, double origin = 0.0) const;
+  /// What the labels of ticks(most) are counted from. 0, unless the range is so narrow for where it is (100.0001 to
+  /// 100.0004) that whole labels would be wider than a margin, or alike.
+  double base(int most) const;
 
   /// A range that shows [low, high] with a margin and, on a linear scale, starts at 0 where that is near.
   static ValueRange around(ScaleKind kind, double low, double high);
@@ -46,10 +49,11 @@ class AxisScale {
   static double nice_time_step(double step);
 
  private:
-  std::vector<Tick> linear_ticks(int most) const;
+  std::vector<Tick> equal_ticks(int most, double base) const;
   std::vector<Tick> log_ticks(int most) const;
   std::vector<Tick> time_ticks(int most, double origin) const;
   double position(double value) const;  ///< linear in pixels
+  double decades() const;               ///< of a logarithmic scale
 
   ScaleKind kind_;
   ValueRange range_;
@@ -58,12 +62,5 @@ class AxisScale {
   double low_position_;
   double factor_;  ///< pixels per unit of position
 };
-
-/// "0:07", "12:30", "1:02:03"; `step` < 1 adds tenths or hundredths. Negative times have a minus sign.
-QString time_text(double seconds, double step = 1.0);
-/// A value for people, with 3 to 4 digits: "0.0123", "1,234", "1.2 M", "3.4e−9".
-QString value_text(double value);
-/// The same for bytes: "1.2 MB".
-QString bytes_text(double bytes);
 
 }  // namespace duet::dashboard

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "data/number_text.h"
 #include "plot/column_reducer.h"
 
 namespace duet::dashboard {
@@ -40,7 +41,7 @@ PlotPainter::PlotPainter(const Theme& theme, const QFont& font)
 
 QRect PlotPainter::area(const QRect& rect) const {
   const QFontMetrics small(small_);
-  const int left = small.horizontalAdvance(QStringLiteral("0.00005")) + kTickLength + 2 * kGap;
+  const int left = small.horizontalAdvance(QStringLiteral("−0.00005")) + kTickLength + 2 * kGap;
   const int top = QFontMetrics(bold_).height() + kGap;
   const int bottom = small.height() + kTickLength + 3;
   // The last time label is centred on its tick and must not be cut.
@@ -68,10 +69,14 @@ void PlotPainter::paint(QPainter& painter, const QRect& rect, const PlotContent&
     painter.restore();
     return;
   }
-  paint_title(painter, rect, content);
-  paint_axes(painter, rect, content, frame);
-
   const AxisScale values = value_scale(rect, content, frame);
+  paint_title(painter, rect, content, values.base(most_values(inner)));
+  paint_value_axis(painter, rect, values);
+  paint_time_axis(painter, rect, content, frame);
+  painter.setPen(QPen(theme_.frame, 1));
+  painter.setBrush(Qt::NoBrush);
+  painter.drawRect(inner);
+
   const AxisScale times = time_scale(rect, content, frame);
   painter.setClipRect(inner);
   bool anything = false;
@@ -100,7 +105,7 @@ void PlotPainter::paint(QPainter& painter, const QRect& rect, const PlotContent&
   // Not finite: a cross that sits on the time axis.
   for (const Mark& mark : content.marks) {
     if (!frame.time.contains(mark.time)) continue;
-    const double x = times.to_pixel(mark.time);
+    const double x = qRound(times.to_pixel(mark.time));
     const double y = inner.bottom() + 1;
     painter.setPen(QPen(mark.color, 2.0));
     painter.drawLine(QPointF(x - 4, y - 4), QPointF(x + 4, y + 4));
@@ -115,7 +120,11 @@ void PlotPainter::paint(QPainter& painter, const QRect& rect, const PlotContent&
   painter.restore();
 }
 
-void PlotPainter::paint_title(QPainter& painter, const QRect& rect, const PlotContent& content) const {
+int PlotPainter::most_values(const QRect& inner) const {
+  return std::clamp(inner.height() / (QFontMetrics(small_).height() * 2), 2, 8);
+}
+
+void PlotPainter::paint_title(QPainter& painter, const QRect& rect, const PlotContent& content, double base) const {
   const QRect inner = area(rect);
   const QFontMetrics metrics(bold_);
   const QFontMetrics small(small_);
@@ -126,8 +135,9 @@ void PlotPainter::paint_title(QPainter& painter, const QRect& rect, const PlotCo
   painter.drawText(x, baseline, content.title);
   x += metrics.horizontalAdvance(content.title);
   painter.setFont(small_);
-  if (!content.unit.isEmpty()) {
-    const QString unit = QStringLiteral("(%1)").arg(content.unit);
+  QString unit = content.unit.isEmpty() ? QString() : QStringLiteral("(%1)").arg(content.unit);
+  if (base != 0) unit += QStringLiteral(" counted from ") + with_minus(QString::number(base, 'g', 12));
+  if (!unit.isEmpty()) {
     painter.setPen(theme_.muted);
     painter.drawText(x + kGap, baseline, unit);
     x += kGap + small.horizontalAdvance(unit);
@@ -167,17 +177,12 @@ void PlotPainter::paint_title(QPainter& painter, const QRect& rect, const PlotCo
   }
 }
 
-void PlotPainter::paint_axes(QPainter& painter, const QRect& rect, const PlotContent& content,
-                             const PlotFrame& frame) const {
+void PlotPainter::paint_value_axis(QPainter& painter, const QRect& rect, const AxisScale& values) const {
   const QRect inner = area(rect);
   const QFontMetrics small(small_);
-  const AxisScale values = value_scale(rect, content, frame);
-  const AxisScale times = time_scale(rect, content, frame);
   painter.setFont(small_);
-
-  const int most_values = std::clamp(inner.height() / (small.height() * 2), 2, 8);
   int last_top = inner.bottom() + 2 * small.height();
-  for (const Tick& tick : values.ticks(most_values)) {
+  for (const Tick& tick : values.ticks(most_values(inner))) {
     const int y = qRound(values.to_pixel(tick.value));
     if (y < inner.top() || y > inner.bottom() + 1) continue;
     painter.setPen(QPen(theme_.grid, 1));
@@ -191,28 +196,38 @@ void PlotPainter::paint_axes(QPainter& painter, const QRect& rect, const PlotCon
                     small.height());
     painter.drawText(box, Qt::AlignRight | Qt::AlignVCenter, tick.label);
   }
+}
 
-  const int label_width = small.horizontalAdvance(QStringLiteral("0:00:00")) + 4 * kGap;
-  const int most_times = std::max(1, inner.width() / label_width);
+void PlotPainter::paint_time_axis(QPainter& painter, const QRect& rect, const PlotContent& content,
+                                  const PlotFrame& frame) const {
+  const QRect inner = area(rect);
+  const QFontMetrics small(small_);
+  const AxisScale times = time_scale(rect, content, frame);
+  painter.setFont(small_);
+  // The longest label is at one of the ends; steps are finer than this only where there is room for more of them.
+  const double step = std::min(frame.time.length() / 4, 1.0);
+  const int widest = std::max(small.horizontalAdvance(time_text(frame.time.from - content.origin, step)),
+                              small.horizontalAdvance(time_text(frame.time.to - content.origin, step)));
+  const int most = std::max(1, inner.width() / (widest + 4 * kGap));
   const int label_top = inner.bottom() + 1 + kTickLength + 1;
-  for (const Tick& tick : times.ticks(most_times, content.origin)) {
+  for (const Tick& tick : times.ticks(most, content.origin)) {
     const int x = qRound(times.to_pixel(tick.value));
     if (x < inner.left() || x > inner.right() + 1) continue;
     painter.setPen(QPen(theme_.grid, 1));
     painter.drawLine(x, inner.top(), x, inner.bottom());
     painter.setPen(QPen(theme_.frame, 1));
     painter.drawLine(x, inner.bottom() + 1, x, inner.bottom() + 1 + kTickLength);
+    const int width = small.horizontalAdvance(tick.label) + 2;
+    // Centred below its tick, but for one that would be cut at the right edge.
+    const int left = std::min(x - width / 2, rect.right() - width);
     painter.setPen(theme_.muted);
-    painter.drawText(QRect(x - label_width / 2, label_top, label_width, small.height()),
-                     Qt::AlignHCenter | Qt::AlignTop, tick.label);
+    painter.drawText(QRect(left, label_top, width, small.height()), Qt::AlignHCenter | Qt::AlignTop, tick.label);
   }
   painter.setPen(theme_.muted);
   const QString unit = frame.time.to - content.origin >= 3600 ? QStringLiteral("h:m:s") : QStringLiteral("m:s");
-  painter.drawText(QRect(rect.left(), label_top, inner.left() - rect.left() - small.horizontalAdvance("0:00") / 2 - 8, small.height()),
-                   Qt::AlignRight | Qt::AlignTop, unit);
-  painter.setPen(QPen(theme_.frame, 1));
-  painter.setBrush(Qt::NoBrush);
-  painter.drawRect(inner.adjusted(0, 0, 0, 0));
+  // Where a label below the left end would not reach it, so that it need not move.
+  const QRect box(rect.left(), label_top, inner.left() - widest / 2 - kGap - rect.left(), small.height());
+  if (box.width() >= small.horizontalAdvance(unit)) painter.drawText(box, Qt::AlignRight | Qt::AlignTop, unit);
 }
 
 void PlotPainter::paint_band(QPainter& painter, const Band& band, const QRect& area, const PlotFrame& frame,

@@ -34,8 +34,10 @@ class PlotPainter {
   static std::vector<Value> values_at(const PlotContent& content, const PlotFrame& frame, double time);
 
  private:
-  void paint_title(QPainter& painter, const QRect& rect, const PlotContent& content) const;
-  void paint_axes(QPainter& painter, const QRect& rect, const PlotContent& content, const PlotFrame& frame) const;
+  void paint_title(QPainter& painter, const QRect& rect, const PlotContent& content, double base) const;
+  void paint_value_axis(QPainter& painter, const QRect& rect, const AxisScale& values) const;
+  void paint_time_axis(QPainter& painter, const QRect& rect, const PlotContent& content, const PlotFrame& frame) const;
+  int most_values(const QRect& inner) const;  ///< labels that the value axis has room for
   void paint_band(QPainter& painter, const Band& band, const QRect& area, const PlotFrame& frame,
                   const AxisScale& values) const;
   void paint_curve(QPainter& painter, const Curve& curve, const QRect& area, const PlotFrame& frame,

@@ -14,7 +14,7 @@
 #include <cmath>
 #include <utility>
 
-#include "plot/axis_scale.h"
+#include "data/number_text.h"
 #include "window/exporter.h"
 
 namespace duet::dashboard {
@@ -209,8 +209,7 @@ void MainWindow::show_status() {
   set(connection_, text);
   replay_->refresh(status.kind == observer::SourceKind::kReplay ? QString::fromStdString(status.text) : QString());
   set(points_, tr("%1 points held, %2 dropped")
-                   .arg(QLocale::c().toString(static_cast<qulonglong>(session_.store.points())),
-                        QLocale::c().toString(static_cast<qulonglong>(session_.store.dropped()))));
+                   .arg(count_text(session_.store.points()), count_text(session_.store.dropped())));
   const auto recording = session_.feed().recording();
   QString record;
   if (recording) {

@@ -22,6 +22,20 @@ class PlotPainterTest : public QObject {
     return image;
   }
 
+  static QByteArray svg(const PlotContent& content, const PlotFrame& frame) {
+    QBuffer buffer;
+    QSvgGenerator generator;
+    generator.setOutputDevice(&buffer);
+    generator.setSize({600, 200});
+    generator.setViewBox(QRect(0, 0, 600, 200));
+    QPainter painter;
+    if (!painter.begin(&generator)) return {};
+    const Theme theme = Theme::dark();
+    PlotPainter(theme, QFont()).paint(painter, {0, 0, 600, 200}, content, frame);
+    painter.end();
+    return buffer.data();
+  }
+
   static int count(const QImage& image, QColor color, QRect within) {
     int found = 0;
     for (int y = within.top(); y <= within.bottom(); ++y) {
@@ -162,20 +176,60 @@ class PlotPainterTest : public QObject {
     PlotContent content;
     content.title = "Consensus distance";
     content.curves.push_back({&series, QColor("#123456"), "x"});
-    QBuffer buffer;
-    QSvgGenerator svg;
-    svg.setOutputDevice(&buffer);
-    svg.setSize({600, 200});
-    svg.setViewBox(QRect(0, 0, 600, 200));
-    QPainter painter;
-    QVERIFY(painter.begin(&svg));
-    const Theme theme = Theme::dark();
-    PlotPainter(theme, QFont()).paint(painter, {0, 0, 600, 200}, content, {{0, 999}, {-1, 1}});
-    painter.end();
-    const QByteArray text = buffer.data();
+    const QByteArray text = svg(content, {{0, 999}, {-1, 1}});
     QVERIFY(text.contains("polyline") || text.contains("<path"));
     QVERIFY(text.contains("Consensus distance"));
     QVERIFY(text.contains("#123456"));
+    QVERIFY(!text.contains("counted from"));
+  }
+
+  void an_axis_says_what_it_is_counted_from() {
+    PlotContent content;
+    content.title = "Loss";
+    QVERIFY(svg(content, {{0, 9}, {100.00001, 100.00004}}).contains("counted from 100"));
+  }
+
+  /// Of a run of many hours, zoomed in to parts of a second.
+  void time_labels_are_apart_and_whole_data() {
+    QTest::addColumn<double>("from");
+    QTest::addColumn<double>("length");
+    QTest::newRow("start") << 0.0 << 10.0;
+    QTest::newRow("minutes") << 700.0 << 120.0;
+    QTest::newRow("hours") << 45000.0 << 3600.0;
+    QTest::newRow("moment") << 45296.7 << 0.05;
+    QTest::newRow("days") << 400000.3 << 0.4;
+  }
+  void time_labels_are_apart_and_whole() {
+    QFETCH(double, from);
+    QFETCH(double, length);
+    const QRect rect(0, 0, 430, 120);
+    const Theme theme = Theme::light();
+    const PlotPainter painter(theme, QFont());
+    QImage image(rect.size(), QImage::Format_RGB32);
+    QPainter onto(&image);
+    PlotContent content;
+    painter.paint(onto, rect, content, {{from, from + length}, {0, 1}});
+    onto.end();
+    // Letters of two labels that ran into each other, or were cut, would leave no gap of a few columns and no border.
+    const QRect area = painter.area(rect);
+    const auto inked = [&](int x) {
+      for (int y = area.bottom() + 6; y < rect.bottom(); ++y) {
+        if (image.pixelColor(x, y) != theme.surface) return true;
+      }
+      return false;
+    };
+    QVERIFY(!inked(0) && !inked(rect.right()));
+    int labels = 0;
+    int gap = 100;
+    for (int x = 0; x < rect.width(); ++x) {
+      if (inked(x)) {
+        labels += gap > 8 ? 1 : 0;
+        gap = 0;
+      } else {
+        ++gap;
+      }
+    }
+    QVERIFY2(labels >= 2, qPrintable(QString::number(labels)));
   }
 
   void tiny_rectangles_are_harmless() {
