@@ -61,9 +61,14 @@ class SeriesStoreTest : public QObject {
     QVERIFY(store.extent().to <= before + 11);
     QCOMPARE(store.rank(0).loss.size(), std::size_t(20));
     QVERIFY(store.rank(0).loss.back().time > before);
-    // And one that is set forward leaves a gap, no more.
-    store.apply(ring_snapshot(2, kStart + 7200), frames(2, kStart + 7200));
+    // And one that is set forward leaves a gap, no more, as long as what was before is young enough to be held.
+    store.apply(ring_snapshot(2, kStart - 1800), frames(2, kStart - 1800));
+    QCOMPARE(store.clock_jumps(), std::uint64_t(1));
     QCOMPARE(store.rank(0).loss.size(), std::size_t(21));
+    // Beyond the buffer it is old, as it would be had so much time passed: forgotten, which is no drop.
+    store.apply(ring_snapshot(2, kStart + 7200), frames(2, kStart + 7200));
+    QCOMPARE(store.rank(0).loss.size(), std::size_t(1));
+    QCOMPARE(store.dropped(), std::uint64_t(0));
   }
 
   void a_worker_with_a_wrong_clock_is_drawn_now() {
