@@ -39,6 +39,7 @@ ReplayPanel::ReplayPanel(QWidget* parent)
   connect(play_, &QToolButton::clicked, this, &ReplayPanel::toggle);
   // While it is dragged the slider says where it would go; it goes there when it is let go of, or at a key.
   connect(slider_, &QSlider::sliderReleased, this, &ReplayPanel::seek);
+  connect(slider_, &QSlider::sliderMoved, this, [this] { refresh(note_->text()); });
   connect(slider_, &QSlider::actionTriggered, this, [this](int action) {
     if (action != QAbstractSlider::SliderMove) QMetaObject::invokeMethod(this, [this] { seek(); }, Qt::QueuedConnection);
   });
@@ -54,9 +55,11 @@ void ReplayPanel::set_playback(observer::Playback* playback) {
   refresh({});
 }
 
+bool ReplayPanel::moving() const { return playback_->playing() && playback_->position() < playback_->end(); }
+
 void ReplayPanel::toggle() {
   if (playback_ == nullptr) return;
-  if (playback_->playing()) {
+  if (moving()) {
     playback_->pause();
   } else {
     playback_->play();
@@ -88,11 +91,12 @@ void ReplayPanel::seek() {
 
 void ReplayPanel::refresh(const QString& note) {
   if (playback_ == nullptr) return;
-  play_->setText(playback_->playing() ? QStringLiteral("❚❚") : QStringLiteral("▶"));
+  play_->setText(moving() ? QStringLiteral("❚❚") : QStringLiteral("▶"));
   const double begin = playback_->begin();
   const double length = playback_->end() - begin;
-  const double at = playback_->position() - begin;
   const bool bounded = std::isfinite(length);
+  // While the slider is dragged: where it would go.
+  const double at = bounded && slider_->isSliderDown() ? length * slider_->value() / kSteps : playback_->position() - begin;
   slider_->setVisible(playback_->can_seek() && bounded);
   if (bounded && length > 0 && !slider_->isSliderDown()) {
     const QSignalBlocker quiet(slider_);

@@ -34,6 +34,8 @@ class ReplayPanel : public QWidget {
 
  private:
   void seek();
+  /// A recording that has come to its end still "plays"; for whoever looks it stands, and starts again.
+  bool moving() const;
 
   observer::Playback* playback_ = nullptr;
   QToolButton* play_;

@@ -6,6 +6,7 @@
 #include "graph/graph_view_model.h"
 #include "panels/diagnosis_panel.h"
 #include "panels/plots_panel.h"
+#include "panels/replay_panel.h"
 #include "panels/run_header.h"
 #include "snapshots.h"
 #include "test_main.h"
@@ -18,6 +19,29 @@ using testing::ring_snapshot;
 
 class PanelsTest : public QObject {
   Q_OBJECT
+
+  /// A recording of 100 s, without a file.
+  class FakePlayback : public observer::Playback {
+   public:
+    double begin() const override { return kStart; }
+    double end() const override { return kStart + 100; }
+    double position() const override { return position_; }
+    bool playing() const override { return playing_; }
+    void play() override {
+      if (position_ >= end()) position_ = begin();
+      playing_ = true;
+    }
+    void pause() override { playing_ = false; }
+    double speed() const override { return speed_; }
+    void set_speed(double speed) override { speed_ = speed; }
+    void seek(double time) override { position_ = time; }
+    bool can_seek() const override { return true; }
+
+   private:
+    double position_ = kStart;
+    double speed_ = 1.0;
+    bool playing_ = true;
+  };
 
   static observer::Finding finding(observer::Severity severity, int rank, const std::string& text, int peer = -1) {
     observer::Finding found;
@@ -148,6 +172,35 @@ class PanelsTest : public QObject {
     QVERIFY(std::abs(mixing_bound(mean, {kStart, kStart + 100}, snapshot)[1].value - 8 * std::exp(-steps / (2 * 13.1371))) < 1e-9);
     snapshot.run.chi1 = 0;
     QVERIFY(mixing_bound(mean, {kStart, kStart + 100}, snapshot).empty());
+  }
+
+  void at_its_end_a_recording_starts_again() {
+    FakePlayback playback;
+    ReplayPanel replay;
+    replay.set_playback(&playback);
+    QCOMPARE(replay.play_button().text(), QString("❚❚"));
+    playback.seek(playback.end());
+    replay.refresh({});
+    // It still "plays", but nothing moves: the button offers to start.
+    QVERIFY(playback.playing());
+    QCOMPARE(replay.play_button().text(), QString("▶"));
+    replay.toggle();
+    QVERIFY(playback.playing());
+    QCOMPARE(playback.position(), kStart);
+    replay.toggle();
+    QVERIFY(!playback.playing());
+  }
+
+  void a_dragged_slider_says_where_it_would_go() {
+    FakePlayback playback;
+    ReplayPanel replay;
+    replay.set_playback(&playback);
+    replay.slider().setSliderDown(true);
+    replay.slider().setSliderPosition(replay.slider().maximum() / 2);
+    QCOMPARE(replay.position_text(), QString("0:50 / 1:40"));
+    QCOMPARE(playback.position(), kStart);
+    replay.slider().setSliderDown(false);
+    QCOMPARE(playback.position(), kStart + 50);
   }
 
   void scene_and_matrix_tell_rates_and_meetings() {
