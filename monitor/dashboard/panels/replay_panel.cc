@@ -96,7 +96,7 @@ void ReplayPanel::refresh(const QString& note) {
   const double length = playback_->end() - begin;
   const bool bounded = std::isfinite(length);
   // While the slider is dragged: where it would go.
-  const double at = bounded && slider_->isSliderDown() ? length * slider_->value() / kSteps : playback_->position() - begin;
+  const double at = bounded && slider_->isSliderDown() ? length * slider_->sliderPosition() / kSteps : playback_->position() - begin;
   slider_->setVisible(playback_->can_seek() && bounded);
   if (bounded && length > 0 && !slider_->isSliderDown()) {
     const QSignalBlocker quiet(slider_);
