@@ -32,6 +32,32 @@ Sources sources(PlotsPanel::PlotName name, const SeriesStore& store) {
           [](const SeriesStore::Rank& rank) { return &rank.pairings; }};
 }
 
+/// What is not finite, from `range` on, as crosses at moments that can be told apart: a run that reports nothing but NaN is
+/// drawn as quickly as any other.
+class Marks {
+ public:
+  Marks(const TimeRange& range, QColor color) : range_(range), color_(std::move(color)), taken_(kPlaces + 1, false) {}
+
+  void add(const Series& series) {
+    const auto& times = series.marks();
+    for (auto time = std::lower_bound(times.begin(), times.end(), range_.from); time != times.end(); ++time) {
+      const double share = range_.length() > 0 ? std::clamp((*time - range_.from) / range_.length(), 0.0, 1.0) : 0.0;
+      const auto place = static_cast<std::size_t>(share * kPlaces);
+      if (taken_[place]) continue;
+      taken_[place] = true;
+      marks_.push_back({*time, color_});
+    }
+  }
+  std::vector<Mark> take() { return std::move(marks_); }
+
+ private:
+  static constexpr std::size_t kPlaces = 500;
+  TimeRange range_;
+  QColor color_;
+  std::vector<bool> taken_;
+  std::vector<Mark> marks_;
+};
+
 QString newest(const Series& series) { return series.empty() ? QString() : value_text(series.back().value); }
 
 }  // namespace
@@ -80,20 +106,21 @@ PlotContent PlotsPanel::content(PlotName name, const SeriesStore& store, const o
   }
   const int ranks = store.ranks();
   const int shown = selection.shown_count();
+  Marks marks(range, theme.tone(Tone::kBad));
+  marks.add(*from.mean);
   if (shown < ranks) {
     content.bands.push_back({from.low, from.high, theme.band, tr("all workers")});
   }
   for (int rank = 0; rank < ranks; ++rank) {
     const Series* series = from.of_rank(store.rank(rank));
     const bool focused = selection.focused() == rank;
-    if (!series->marks().empty() && (name != kPairings)) {
-      for (const double time : series->marks()) content.marks.push_back({time, theme.tone(Tone::kBad)});
-    }
+    marks.add(*series);
     if (!selection.shown(rank) && !focused) continue;
     if (series->empty()) continue;
     content.curves.push_back({series, theme.rank(rank), tr("worker %1").arg(rank), focused ? 2.6 : 1.1, Qt::SolidLine,
                               false, focused});
   }
+  content.marks = marks.take();
   if (name == kConsensus) {
     content.curves.push_back({from.high, theme.muted, tr("largest"), 1.2, Qt::DotLine, true, true});
   }
@@ -137,12 +164,14 @@ PlotsPanel::PlotsPanel(const SeriesStore& store, TimeView& view, Selection& sele
   connect(&view_, &TimeView::live_changed, this, [this](bool live) {
     live_->setVisible(!live);
     place_button();
+    rebuild();
   });
   connect(&selection_, &Selection::changed, this, &PlotsPanel::rebuild);
   connect(&selection_, &Selection::focus_changed, this, &PlotsPanel::rebuild);
   connect(&view_, &TimeView::changed, this, [this] {
-    // The bound begins at the highest point that is seen.
-    if (bound_ && !view_.live()) rebuild();
+    // The bound begins at the highest point that is seen, and marks are chosen for what is. While the view only follows, the
+    // next data bring both.
+    if (!view_.live() || view_.window() != window_) rebuild();
   });
 }
 
@@ -169,6 +198,7 @@ void PlotsPanel::apply(const observer::Snapshot& snapshot) {
 void PlotsPanel::rebuild() {
   static const observer::Snapshot nothing;
   const observer::Snapshot& snapshot = snapshot_ != nullptr ? *snapshot_ : nothing;
+  window_ = view_.window();
   for (int k = 0; k < kPlots; ++k) {
     plots_[static_cast<std::size_t>(k)]->set_content(
         content(static_cast<PlotName>(k), store_, snapshot, selection_, view_.range(), bound_, theme_));

@@ -51,6 +51,7 @@ class PlotsPanel : public QWidget {
   Theme theme_;
   const observer::Snapshot* snapshot_ = nullptr;
   bool bound_ = true;
+  double window_ = 0.0;  ///< the view's, when the plots were last made
   QSplitter* splitter_;
   std::vector<PlotWidget*> plots_;
   QToolButton* live_;

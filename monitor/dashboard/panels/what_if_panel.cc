@@ -6,6 +6,7 @@
 #include <QStringList>
 #include <QThreadPool>
 #include <cmath>
+#include <utility>
 
 #include "data/number_text.h"
 
@@ -40,31 +41,41 @@ void WhatIfPanel::set_theme(const Theme& theme) { theme_ = theme; }
 
 void WhatIfPanel::ask(const GraphOfRun& run, const WhatIf& what) {
   what_ = what;
-  const std::uint64_t question = ++question_;
   setVisible(!what.empty());
-  if (what.empty()) {
-    busy_ = false;
-    return;
-  }
-  busy_ = true;
+  next_.reset();
+  if (what.empty()) return;
+  next_ = Question{run, what};
   if (label_->text().isEmpty()) label_->setText(tr("Computing …"));
+  // What stands there answers the former question.
+  label_->setEnabled(false);
+  if (!computing_) compute();
+}
+
+void WhatIfPanel::compute() {
+  computing_ = true;
+  const Question question = *std::exchange(next_, std::nullopt);
   const QPointer<WhatIfPanel> self(this);
-  QThreadPool::globalInstance()->start([self, run, what, question] {
-    const Prediction before = predict(run, {});
-    const Prediction after = predict(run, what);
+  QThreadPool::globalInstance()->start([self, question] {
+    const Prediction before = predict(question.run, {});
+    const Prediction after = predict(question.run, question.what);
     // The panel may be gone by then: it is asked on its own thread.
     QMetaObject::invokeMethod(
         QCoreApplication::instance(),
-        [self, before, after, question] {
-          if (self.isNull() || self->question_ != question) return;
-          self->show_answer(before, after);
+        [self, before, after] {
+          if (!self.isNull()) self->take(before, after);
         },
         Qt::QueuedConnection);
   });
 }
 
+void WhatIfPanel::take(const Prediction& before, const Prediction& after) {
+  computing_ = false;
+  if (next_) return compute();
+  if (!what_.empty()) show_answer(before, after);
+}
+
 void WhatIfPanel::show_answer(const Prediction& before, const Prediction& after) {
-  busy_ = false;
+  label_->setEnabled(true);
   QStringList out;
   for (const int rank : what_.workers) out << tr("worker %1").arg(rank);
   for (const auto& [a, b] : what_.edges) out << tr("edge %1 – %2").arg(a).arg(b);

@@ -3,7 +3,7 @@
 #include <QLabel>
 #include <QPushButton>
 #include <QWidget>
-#include <cstdint>
+#include <optional>
 
 #include "data/what_if.h"
 #include "window/theme.h"
@@ -11,7 +11,7 @@
 namespace duet::dashboard {
 
 /// What would become of χ₁, χ₂, α̃ and the mixing time without the workers and edges that were taken out in the graph view.
-/// Computes on a thread of the pool; the answer to an older question is thrown away.
+/// Computes on a thread of the pool, one question at a time: of those that are asked meanwhile only the last one counts.
 class WhatIfPanel : public QWidget {
   Q_OBJECT
 
@@ -21,7 +21,7 @@ class WhatIfPanel : public QWidget {
   /// Hidden as long as nothing was taken out.
   void ask(const GraphOfRun& run, const WhatIf& what);
   QString text() const { return label_->text(); }
-  bool busy() const { return busy_; }
+  bool busy() const { return computing_; }
   QPushButton& reset_button() { return *reset_; }
 
  Q_SIGNALS:
@@ -29,14 +29,20 @@ class WhatIfPanel : public QWidget {
   void answered();
 
  private:
+  struct Question {
+    GraphOfRun run;
+    WhatIf what;
+  };
+  void compute();
+  void take(const Prediction& before, const Prediction& after);
   void show_answer(const Prediction& before, const Prediction& after);
 
   Theme theme_;
   WhatIf what_;
   QLabel* label_;
   QPushButton* reset_;
-  std::uint64_t question_ = 0;
-  bool busy_ = false;
+  std::optional<Question> next_;
+  bool computing_ = false;
 };
 
 /// "χ₁ 13.14 → 15.2 (+16 %)"; pure.

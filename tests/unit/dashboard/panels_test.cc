@@ -2,6 +2,7 @@
 #include <QSignalSpy>
 #include <QTest>
 #include <cmath>
+#include <set>
 
 #include "graph/graph_view_model.h"
 #include "panels/diagnosis_panel.h"
@@ -153,7 +154,28 @@ class PanelsTest : public QObject {
     selection.set_workers(2);
     store.apply(ring_snapshot(2, kStart + 1), frames(2, kStart + 1, NAN));
     const PlotContent content = PlotsPanel::content(PlotsPanel::kLoss, store, ring_snapshot(2), selection, store.extent(), true, Theme::light());
-    QCOMPARE(content.marks.size(), std::size_t(2));
+    // Two at one moment are one cross.
+    QCOMPARE(content.marks.size(), std::size_t(1));
+    QCOMPARE(content.marks[0].time, kStart + 1);
+  }
+
+  void a_run_of_nothing_but_nan_is_drawn_quickly() {
+    constexpr int kWorkers = 40;
+    SeriesStore store;
+    Selection selection;
+    selection.set_workers(kWorkers);
+    for (int k = 0; k < 900; ++k) store.apply(ring_snapshot(kWorkers, kStart + k), frames(kWorkers, kStart + k, NAN));
+    const auto marks = [&](const TimeRange& range) {
+      return PlotsPanel::content(PlotsPanel::kLoss, store, ring_snapshot(kWorkers), selection, range, true, Theme::light()).marks;
+    };
+    const auto all = marks(store.extent());
+    QVERIFY2(all.size() >= 400 && all.size() <= 501, qPrintable(QString::number(all.size())));
+    // Zoomed in, each of them again.
+    std::set<double> times;
+    for (const Mark& mark : marks({kStart + 100, kStart + 120})) {
+      if (mark.time <= kStart + 120) times.insert(mark.time);
+    }
+    QCOMPARE(times.size(), std::size_t(21));
   }
 
   void the_bound_falls_as_theory_says() {
