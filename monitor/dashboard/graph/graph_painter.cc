@@ -102,6 +102,12 @@ void GraphPainter::paint_edge(QPainter& painter, const QRectF& rect, const Graph
   if (edge.a < 0 || edge.b < 0 || edge.a >= nodes || edge.b >= nodes) return;
   const QPointF a = to_screen(rect, camera, scene.nodes[edge.a].place);
   const QPointF b = to_screen(rect, camera, scene.nodes[edge.b].place);
+  if (scene.picked_edge == std::pair(edge.a, edge.b)) {
+    QColor halo = theme_.accent;
+    halo.setAlphaF(0.55F);
+    painter.setPen(QPen(halo, edge_width(scene, edge) + 6, Qt::SolidLine, Qt::RoundCap));
+    painter.drawLine(a, b);
+  }
   const bool removed = edge.removed || scene.nodes[edge.a].removed || scene.nodes[edge.b].removed;
   // An edge that the graph no longer has stays as a trace.
   if (!edge.in_graph || removed) {

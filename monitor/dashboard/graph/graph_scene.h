@@ -3,6 +3,7 @@
 #include <QPointF>
 #include <QString>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "duet/observer/snapshot.h"
@@ -35,6 +36,7 @@ struct GraphScene {
   double largest_rate = 0.0;  ///< drawn widest
   double old_age = 10.0;      ///< seconds; older is drawn like this
   std::optional<int> focused;
+  std::optional<std::pair<int, int>> picked_edge;  ///< as GraphEdge has its ends
   QString empty_text;
 };
 

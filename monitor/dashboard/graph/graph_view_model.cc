@@ -37,8 +37,9 @@ QString edge_tip(const observer::Edge& edge, double now) {
       .arg(known(edge.meeting_age(now), " s"));
 }
 
-/// Above this many edges tips are made for nobody: they cost more than the picture.
+/// Above this many edges tips are made for nobody: they cost more than the picture. Below, once in so many seconds.
 constexpr std::size_t kTips = 4000;
+constexpr double kTipInterval = 1.0;
 /// An edge counts as old after the time of this many meetings at its target rate.
 constexpr double kOldMeetings = 10.0;
 
@@ -71,6 +72,8 @@ void GraphViewModel::lay_out(const observer::Snapshot& snapshot) {
 
 void GraphViewModel::apply(const observer::Snapshot& snapshot, bool shape_changed, const WhatIf& what) {
   scene_.empty_text = tr("Waiting for workers");
+  const bool tips = shape_changed || std::abs(snapshot.time - tips_at_) >= kTipInterval;
+  if (tips) tips_at_ = snapshot.time;
   if (shape_changed || scene_.nodes.size() != snapshot.workers.size() || description_ != snapshot.run.graph) {
     lay_out(snapshot);
   }
@@ -80,7 +83,7 @@ void GraphViewModel::apply(const observer::Snapshot& snapshot, bool shape_change
     node.state = worker.state;
     node.finite = worker.finite;
     node.removed = what.workers.contains(worker.rank);
-    if (scene_.nodes.size() <= kTips) node.tip = node_tip(worker);
+    if (tips && scene_.nodes.size() <= kTips) node.tip = node_tip(worker);
   }
   scene_.edges.resize(snapshot.edges.size());
   double target = 0.0;
@@ -96,11 +99,7 @@ void GraphViewModel::apply(const observer::Snapshot& snapshot, bool shape_change
     edge.age = from.meeting_age(snapshot.time);
     edge.pulse = edge.age ? std::clamp(1.0 - *edge.age / kPulse, 0.0, 1.0) : 0.0;
     edge.removed = what.edges.contains({from.a, from.b});
-    if (snapshot.edges.size() <= kTips) {
-      edge.tip = edge_tip(from, snapshot.time);
-    } else {
-      edge.tip.clear();
-    }
+    if (tips) edge.tip = snapshot.edges.size() <= kTips ? edge_tip(from, snapshot.time) : QString();
     if (!from.in_graph) continue;
     largest = std::max(largest, edge.rate);
     if (from.target_per_second && *from.target_per_second > 0) {

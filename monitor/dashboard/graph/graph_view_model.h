@@ -25,6 +25,7 @@ class GraphViewModel {
   GraphScene scene_;
   std::string description_;
   std::size_t edges_laid_out_ = 0;
+  double tips_at_ = 0.0;
 };
 
 /// Meetings per second of each pair of neighbours.

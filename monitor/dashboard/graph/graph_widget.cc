@@ -33,6 +33,14 @@ void GraphWidget::set_theme(const Theme& theme) {
 
 void GraphWidget::set_scene(GraphScene scene) {
   scene_ = std::move(scene);
+  if (scene_.nodes.empty()) picked_edge_.reset();
+  scene_.picked_edge = picked_edge_;
+  update();
+}
+
+void GraphWidget::pick_edge(std::optional<std::pair<int, int>> ends) {
+  if (ends == picked_edge_) return;
+  scene_.picked_edge = picked_edge_ = ends;
   update();
 }
 
@@ -97,13 +105,13 @@ void GraphWidget::mouseReleaseEvent(QMouseEvent* event) {
   pressed_.reset();
   if (!clicked) return;
   const GraphPainter painter(theme_, font());
-  picked_edge_.reset();
+  pick_edge(std::nullopt);
   if (const auto rank = painter.node_at(rect(), scene_, camera_, event->position())) {
     Q_EMIT worker_picked(*rank);
     return;
   }
   if (const auto edge = painter.edge_at(rect(), scene_, camera_, event->position())) {
-    picked_edge_ = {scene_.edges[*edge].a, scene_.edges[*edge].b};
+    return pick_edge(std::pair(scene_.edges[*edge].a, scene_.edges[*edge].b));
   }
   Q_EMIT worker_picked(-1);
 }
@@ -133,6 +141,22 @@ void GraphWidget::wheelEvent(QWheelEvent* event) {
   event->accept();
 }
 
+void GraphWidget::step_edge(int direction) {
+  std::vector<std::pair<int, int>> edges;
+  for (const GraphEdge& edge : scene_.edges) {
+    const bool near = !scene_.focused || edge.a == *scene_.focused || edge.b == *scene_.focused;
+    if (edge.in_graph && near) edges.emplace_back(edge.a, edge.b);
+  }
+  if (edges.empty()) return;
+  const auto count = static_cast<std::ptrdiff_t>(edges.size());
+  std::ptrdiff_t at = direction > 0 ? -1 : count;
+  if (picked_edge_) {
+    const auto found = std::find(edges.begin(), edges.end(), *picked_edge_);
+    if (found != edges.end()) at = found - edges.begin();
+  }
+  pick_edge(edges[static_cast<std::size_t>((at + direction + count) % count)]);
+}
+
 void GraphWidget::keyPressEvent(QKeyEvent* event) {
   const auto nodes = static_cast<int>(scene_.nodes.size());
   switch (event->key()) {
@@ -140,10 +164,13 @@ void GraphWidget::keyPressEvent(QKeyEvent* event) {
     case Qt::Key_Right: {
       if (nodes == 0) return;
       const int step = event->key() == Qt::Key_Right ? 1 : -1;
+      pick_edge(std::nullopt);
       const int from = scene_.focused ? *scene_.focused : (step > 0 ? -1 : 0);
       Q_EMIT worker_picked((from + step + nodes) % nodes);
       return;
     }
+    case Qt::Key_Up: return step_edge(-1);
+    case Qt::Key_Down: return step_edge(1);
     case Qt::Key_Plus:
     case Qt::Key_Equal: return zoom_at(QRectF(rect()).center(), kWheelZoom);
     case Qt::Key_Minus: return zoom_at(QRectF(rect()).center(), 1 / kWheelZoom);
@@ -158,6 +185,7 @@ void GraphWidget::keyPressEvent(QKeyEvent* event) {
       }
       return;
     case Qt::Key_Escape:
+      if (picked_edge_) return pick_edge(std::nullopt);
       if (scene_.focused) {
         Q_EMIT worker_picked(-1);
         return;
@@ -169,9 +197,20 @@ void GraphWidget::keyPressEvent(QKeyEvent* event) {
 
 void GraphWidget::contextMenuEvent(QContextMenuEvent* event) {
   const GraphPainter painter(theme_, font());
-  // By keyboard: about whoever has the attention.
+  // By keyboard: about the edge that is marked, or whoever has the attention.
   const bool by_mouse = event->reason() == QContextMenuEvent::Mouse;
-  std::optional<int> rank = by_mouse ? painter.node_at(rect(), scene_, camera_, event->pos()) : scene_.focused;
+  std::optional<int> rank;
+  const GraphEdge* edge = nullptr;
+  if (by_mouse) {
+    rank = painter.node_at(rect(), scene_, camera_, event->pos());
+    if (const auto index = painter.edge_at(rect(), scene_, camera_, event->pos())) edge = &scene_.edges[*index];
+  } else if (picked_edge_) {
+    const auto found = std::find_if(scene_.edges.begin(), scene_.edges.end(),
+                                    [this](const GraphEdge& one) { return std::pair(one.a, one.b) == *picked_edge_; });
+    if (found != scene_.edges.end()) edge = &*found;
+  } else if (scene_.focused && *scene_.focused < static_cast<int>(scene_.nodes.size())) {
+    rank = scene_.focused;
+  }
   auto* menu = new QMenu(this);
   menu->setAttribute(Qt::WA_DeleteOnClose);
   if (rank) {
@@ -179,11 +218,10 @@ void GraphWidget::contextMenuEvent(QContextMenuEvent* event) {
     const bool removed = scene_.nodes[static_cast<std::size_t>(who)].removed;
     menu->addAction(removed ? tr("What if: put worker %1 back").arg(who) : tr("What if: without worker %1").arg(who), this,
                     [this, who] { Q_EMIT worker_removal_asked(who); });
-  } else if (const auto edge = painter.edge_at(rect(), scene_, camera_, event->pos()); by_mouse && edge) {
-    const GraphEdge& which = scene_.edges[*edge];
-    const int a = which.a;
-    const int b = which.b;
-    menu->addAction(which.removed ? tr("What if: put edge %1 – %2 back").arg(a).arg(b)
+  } else if (edge != nullptr) {
+    const int a = edge->a;
+    const int b = edge->b;
+    menu->addAction(edge->removed ? tr("What if: put edge %1 – %2 back").arg(a).arg(b)
                                   : tr("What if: without edge %1 – %2").arg(a).arg(b),
                     this, [this, a, b] { Q_EMIT edge_removal_asked(a, b); });
   }

@@ -11,8 +11,9 @@
 namespace duet::dashboard {
 
 /// The graph with mouse and keys. Click = attention to that worker; wheel = zoom, Ctrl-drag or middle-drag = pan,
-/// double-click = all of it. Delete, or the context menu, asks to take a worker or an edge out (what-if). Keys: Left and
-/// Right go from worker to worker, + and − zoom, 0 shows all, Escape gives the attention up.
+/// double-click = all of it; a click on an edge marks it. Delete, or the context menu, asks to take a worker or an edge out
+/// (what-if). Keys: Left and Right go from worker to worker, Up and Down from edge to edge of that worker, + and − zoom, 0
+/// shows all, Escape gives the attention up.
 class GraphWidget : public QWidget {
   Q_OBJECT
 
@@ -22,8 +23,8 @@ class GraphWidget : public QWidget {
   void set_theme(const Theme& theme);
   void set_scene(GraphScene scene);
   const GraphScene& scene() const { return scene_; }
-  /// Changes what moves on its own (pulses, ages) without a new scene.
-  GraphScene& moving_scene() { return scene_; }
+  /// Marks an edge, as a click does; none: std::nullopt.
+  void pick_edge(std::optional<std::pair<int, int>> ends);
   const GraphCamera& camera() const { return camera_; }
   QPointF screen_place(int rank) const;
   void render_to(QPainter& painter, const QRectF& rect) const;
@@ -54,6 +55,7 @@ class GraphWidget : public QWidget {
 
  private:
   void zoom_at(QPointF screen, double factor);
+  void step_edge(int direction);
 
   Theme theme_;
   GraphScene scene_;

@@ -3,12 +3,35 @@
 #include <QImage>
 #include <QLinearGradient>
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "data/number_text.h"
 #include "plot/axis_scale.h"
 
 namespace duet::dashboard {
+
+namespace {
+
+/// The map begins beyond the background: a neighbour that is never met must not look like no neighbour.
+constexpr double kFirst = 0.08;
+
+/// The map's colours by share, made once for a picture: of 1,024 workers it has a million cells.
+class HeatTable {
+ public:
+  explicit HeatTable(const Theme& theme) {
+    for (int k = 0; k <= kLast; ++k) colors_[static_cast<std::size_t>(k)] = theme.heat(kFirst + (1 - kFirst) * k / kLast).rgb();
+  }
+  QRgb at(float share) const {
+    return colors_[static_cast<std::size_t>(std::clamp(share, 0.0F, 1.0F) * kLast)];
+  }
+
+ private:
+  static constexpr int kLast = 255;
+  std::array<QRgb, kLast + 1> colors_{};
+};
+
+}  // namespace
 
 MatrixPainter::MatrixPainter(const Theme& theme, const QFont& font) : theme_(theme), font_(font) {}
 
@@ -36,13 +59,13 @@ void MatrixPainter::paint(QPainter& painter, const QRect& rect, const MatrixCont
   }
   QImage image(content.size, content.size, QImage::Format_RGB32);
   const QRgb none = theme_.raised.rgb();
+  const HeatTable heat(theme_);
+  const float scale = content.largest > 0 ? 1 / content.largest : 0.0F;
   for (int row = 0; row < content.size; ++row) {
     auto* line = reinterpret_cast<QRgb*>(image.scanLine(row));
     for (int column = 0; column < content.size; ++column) {
       const float value = content.at(row, column);
-      // A neighbour that is never met must not look like no neighbour: the map begins beyond the background.
-      line[column] = std::isnan(value) ? none
-                                       : theme_.heat(content.largest > 0 ? 0.08 + 0.92 * value / content.largest : 0.08).rgb();
+      line[column] = std::isnan(value) ? none : heat.at(value * scale);
     }
   }
   painter.setRenderHint(QPainter::SmoothPixmapTransform, false);
@@ -93,7 +116,7 @@ void MatrixPainter::paint_key(QPainter& painter, const QRect& rect, const QRectF
   const QFontMetricsF metrics(font_);
   const QRectF bar(square.right() + 12, square.top(), 10, square.height());
   QLinearGradient gradient(0, bar.bottom(), 0, bar.top());
-  for (int k = 0; k <= 10; ++k) gradient.setColorAt(k / 10.0, theme_.heat(0.08 + 0.092 * k));
+  for (int k = 0; k <= 10; ++k) gradient.setColorAt(k / 10.0, theme_.heat(kFirst + (1 - kFirst) * k / 10));
   painter.fillRect(bar, gradient);
   painter.setPen(QPen(theme_.frame, 1));
   painter.drawRect(bar);

@@ -1,6 +1,7 @@
 #include "graph/matrix_widget.h"
 
 #include <QHelpEvent>
+#include <QKeyEvent>
 #include <QMouseEvent>
 #include <QPainter>
 #include <QToolTip>
@@ -12,6 +13,7 @@
 namespace duet::dashboard {
 
 MatrixWidget::MatrixWidget(const Theme& theme, QWidget* parent) : QWidget(parent), theme_(theme) {
+  setFocusPolicy(Qt::StrongFocus);
   setAttribute(Qt::WA_OpaquePaintEvent);
   setAccessibleName(tr("Pairing matrix"));
 }
@@ -42,6 +44,11 @@ void MatrixWidget::render_to(QPainter& painter, const QRect& rect) const {
 void MatrixWidget::paintEvent(QPaintEvent*) {
   QPainter painter(this);
   render_to(painter, rect());
+  if (hasFocus()) {
+    painter.setPen(QPen(theme_.accent, 1));
+    painter.setBrush(Qt::NoBrush);
+    painter.drawRect(rect().adjusted(0, 0, -1, -1));
+  }
 }
 
 bool MatrixWidget::event(QEvent* event) {
@@ -60,5 +67,20 @@ void MatrixWidget::mouseReleaseEvent(QMouseEvent* event) {
   const auto cell = MatrixPainter(theme_, font()).cell_at(rect(), content_, event->position());
   if (cell && event->button() == Qt::LeftButton) Q_EMIT worker_picked(cell->first);
 }
+
+void MatrixWidget::keyPressEvent(QKeyEvent* event) {
+  const bool down = event->key() == Qt::Key_Down;
+  if ((down || event->key() == Qt::Key_Up) && content_.size > 0) {
+    const int from = content_.focused.value_or(down ? -1 : 0);
+    Q_EMIT worker_picked((from + (down ? 1 : -1) + content_.size) % content_.size);
+  } else if (event->key() == Qt::Key_Escape && content_.focused) {
+    Q_EMIT worker_picked(-1);
+  } else {
+    QWidget::keyPressEvent(event);
+  }
+}
+
+void MatrixWidget::focusInEvent(QFocusEvent*) { update(); }
+void MatrixWidget::focusOutEvent(QFocusEvent*) { update(); }
 
 }  // namespace duet::dashboard

@@ -6,7 +6,8 @@
 
 namespace duet::dashboard {
 
-/// The pairing matrix with a tip for each cell; a click gives attention to the row's worker.
+/// The pairing matrix with a tip for each cell; a click gives attention to the row's worker, Up and Down go from worker to
+/// worker, Escape gives the attention up.
 class MatrixWidget : public QWidget {
   Q_OBJECT
 
@@ -24,12 +25,16 @@ class MatrixWidget : public QWidget {
   QSize minimumSizeHint() const override { return {160, 140}; }
 
  Q_SIGNALS:
+  /// −1: nobody.
   void worker_picked(int rank);
 
  protected:
   bool event(QEvent* event) override;
   void paintEvent(QPaintEvent* event) override;
   void mouseReleaseEvent(QMouseEvent* event) override;
+  void keyPressEvent(QKeyEvent* event) override;
+  void focusInEvent(QFocusEvent* event) override;
+  void focusOutEvent(QFocusEvent* event) override;
 
  private:
   Theme theme_;

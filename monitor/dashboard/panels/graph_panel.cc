@@ -56,6 +56,7 @@ void GraphPanel::clear() {
 }
 
 void GraphPanel::toggle_worker(int rank) {
+  if (rank < 0 || rank >= static_cast<int>(graph_->scene().nodes.size())) return;
   what_.toggle_worker(rank);
   ask();
 }

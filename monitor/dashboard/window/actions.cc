@@ -73,8 +73,10 @@ const std::vector<GestureRow>& Actions::gestures() {
       {"Legend", "Ctrl-click, Ctrl+Return", "this worker alone; again: back"},
       {"Legend", "double-click, Return", "attention: this worker stands out everywhere"},
       {"Graph", "click, Left, Right", "attention to a worker"},
+      {"Graph", "click, Up, Down", "mark an edge (of that worker)"},
       {"Graph", "wheel, Ctrl-drag, double-click", "zoom, pan, all of it"},
       {"Graph", "Delete, right-click", "what if: without this worker or edge"},
+      {"Matrix", "click, Up, Down", "attention to a worker"},
   };
   return rows;
 }

@@ -87,6 +87,31 @@ class GraphWidgetTest : public QObject {
     QCOMPARE(picked.takeFirst().at(0).toInt(), 7);
   }
 
+  void keys_go_from_edge_to_edge() {
+    Stage stage;
+    GraphScene scene = stage.graph.scene();
+    scene.focused = 3;
+    stage.graph.set_scene(scene);
+    QSignalSpy removal(&stage.graph, &GraphWidget::edge_removal_asked);
+    QTest::keyClick(&stage.graph, Qt::Key_Down);
+    QVERIFY((stage.graph.scene().picked_edge == std::pair(2, 3)));
+    QTest::keyClick(&stage.graph, Qt::Key_Down);
+    QVERIFY((stage.graph.scene().picked_edge == std::pair(3, 4)));
+    // A mark outlives the next scene, and is what Delete is about.
+    stage.graph.set_scene(scene);
+    QTest::keyClick(&stage.graph, Qt::Key_Delete);
+    QCOMPARE(removal.count(), 1);
+    QCOMPARE(removal.at(0).at(1).toInt(), 4);
+    QTest::keyClick(&stage.graph, Qt::Key_Down);  // round again
+    QVERIFY((stage.graph.scene().picked_edge == std::pair(2, 3)));
+    QTest::keyClick(&stage.graph, Qt::Key_Escape);
+    QVERIFY(!stage.graph.scene().picked_edge);
+    QVERIFY(stage.graph.scene().focused);
+    stage.graph.pick_edge(std::pair(3, 4));
+    stage.graph.set_scene({});
+    QVERIFY(!stage.graph.scene().picked_edge);
+  }
+
   void wheel_zooms_around_the_pointer_and_double_click_shows_all() {
     Stage stage;
     const QPoint at = stage.node(1);
@@ -116,6 +141,7 @@ class GraphWidgetTest : public QObject {
     QVERIFY(differs([](GraphScene& scene) { scene.nodes[2].finite = false; }));
     QVERIFY(differs([](GraphScene& scene) { scene.nodes[2].removed = true; }));
     QVERIFY(differs([](GraphScene& scene) { scene.focused = 2; }));
+    QVERIFY(differs([](GraphScene& scene) { scene.picked_edge = std::pair(2, 3); }));
     std::vector<QImage> states;
     for (const auto state : {observer::WorkerState::kRunning, observer::WorkerState::kStraggling,
                              observer::WorkerState::kStalled, observer::WorkerState::kFinished,

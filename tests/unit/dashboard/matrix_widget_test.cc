@@ -45,6 +45,23 @@ class MatrixWidgetTest : public QObject {
     QVERIFY(matrix.cell_text(0, 3).contains("not neighbours"));
   }
 
+  void keys_go_from_worker_to_worker() {
+    MatrixWidget matrix(Theme::light());
+    MatrixContent content = ring(8);
+    matrix.set_content(content);
+    QSignalSpy picked(&matrix, &MatrixWidget::worker_picked);
+    QTest::keyClick(&matrix, Qt::Key_Down);
+    QCOMPARE(picked.takeFirst().at(0).toInt(), 0);
+    QTest::keyClick(&matrix, Qt::Key_Up);
+    QCOMPARE(picked.takeFirst().at(0).toInt(), 7);
+    content.focused = 7;
+    matrix.set_content(content);
+    QTest::keyClick(&matrix, Qt::Key_Down);
+    QCOMPARE(picked.takeFirst().at(0).toInt(), 0);
+    QTest::keyClick(&matrix, Qt::Key_Escape);
+    QCOMPARE(picked.takeFirst().at(0).toInt(), -1);
+  }
+
   void neighbours_stand_out() {
     MatrixContent content = ring(8);
     content.values[1] = content.values[8] = 0.0F;  // neighbours that never met
