@@ -35,8 +35,16 @@ void TimeView::set_extent(TimeRange held) {
 void TimeView::fix(TimeRange range) {
   const bool was_live = live();
   fixed_ = range;
+  turning_ = false;
   if (was_live) Q_EMIT live_changed(false);
   Q_EMIT changed();
+}
+
+void TimeView::remember() {
+  stack_.push_back(fixed_);
+  if (stack_.size() <= kStack) return;
+  stack_.erase(stack_.begin());
+  ++forgotten_;
 }
 
 void TimeView::zoom_to(TimeRange range) {
@@ -46,8 +54,7 @@ void TimeView::zoom_to(TimeRange range) {
     const double middle = (range.from + range.to) / 2;
     range = {middle - kShortestRange / 2, middle + kShortestRange / 2};
   }
-  stack_.push_back(fixed_);
-  if (stack_.size() > kStack) stack_.erase(stack_.begin());
+  remember();
   fix(range);
 }
 
@@ -58,9 +65,9 @@ void TimeView::zoom_at(double anchor, double factor) {
   const double length = std::clamp(now.length() * factor, kShortestRange, longest);
   const double share = now.length() > 0 ? (anchor - now.from) / now.length() : 0.5;
   const double from = anchor - share * length;
-  stack_.push_back(fixed_);
-  if (stack_.size() > kStack) stack_.erase(stack_.begin());
+  if (!turning_) remember();
   fix({from, from + length});
+  turning_ = true;
 }
 
 void TimeView::pan_by(double seconds) {
@@ -88,6 +95,8 @@ void TimeView::fit() {
 
 void TimeView::go_live() {
   stack_.clear();
+  forgotten_ = 0;
+  turning_ = false;
   const bool was_live = live();
   fixed_.reset();
   Q_EMIT went_live();

@@ -36,15 +36,15 @@ class TimeView : public QObject {
   /// What is held, oldest to newest.
   TimeRange extent() const { return extent_; }
   std::optional<double> cursor() const { return cursor_; }
-  /// How many zooms zoom_back() can take back.
-  std::size_t depth() const { return stack_.size(); }
+  /// How many zooms there were that were not taken back.
+  std::size_t depth() const { return forgotten_ + stack_.size(); }
 
   /// Clamped to 10 s … 1 h.
   void set_window(double seconds);
   void set_extent(TimeRange held);
   /// Stops following.
   void zoom_to(TimeRange range);
-  /// factor < 1 zooms in; `anchor` stays where it is. Stops following.
+  /// factor < 1 zooms in; `anchor` stays where it is. Stops following. Turns of a wheel after each other are one zoom.
   void zoom_at(double anchor, double factor);
   void pan_by(double seconds);
   /// The range before the last zoom; live, when there is none.
@@ -67,11 +67,14 @@ class TimeView : public QObject {
 
  private:
   void fix(TimeRange range);
+  void remember();
 
   double window_ = kDefaultWindow;
   TimeRange extent_{0.0, 0.0};
   std::optional<TimeRange> fixed_;
   std::vector<std::optional<TimeRange>> stack_;
+  std::size_t forgotten_ = 0;  ///< zooms that were too many for the stack
+  bool turning_ = false;       ///< the last thing that happened was zoom_at()
   std::optional<double> cursor_;
 };
 

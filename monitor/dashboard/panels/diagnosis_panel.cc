@@ -39,9 +39,11 @@ DiagnosisPanel::DiagnosisPanel(const Theme& theme, QWidget* parent)
     buttons_.push_back(button);
     connect(button, &QPushButton::clicked, this, [this, k] {
       const auto index = static_cast<std::size_t>(k);
-      if (index < findings_.size()) Q_EMIT finding_picked(findings_[index].rank, findings_[index].peer);
+      const auto [rank, peer] = targets_[index];
+      if (rank >= 0) Q_EMIT finding_picked(rank, peer);
     });
   }
+  targets_.assign(kMost, {-1, -1});
   layout_->addWidget(more_);
   layout_->addStretch(1);
   connect(more_, &QPushButton::clicked, this, &DiagnosisPanel::show_more);
@@ -65,10 +67,16 @@ void DiagnosisPanel::set_theme(const Theme& theme) {
 void DiagnosisPanel::apply(const std::vector<observer::Finding>& findings, bool waiting) {
   findings_ = findings;
   waiting_ = waiting;
-  arrange();
+  // Under somebody's finger nothing moves; there is a next time soon.
+  if (!pressed()) arrange();
+}
+
+bool DiagnosisPanel::pressed() const {
+  return std::any_of(buttons_.begin(), buttons_.end(), [](const QPushButton* button) { return button->isDown(); });
 }
 
 void DiagnosisPanel::arrange() {
+  std::fill(targets_.begin(), targets_.end(), std::pair(-1, -1));
   const QFontMetrics metrics(font());
   int room = width() - 20 - metrics.horizontalAdvance(tr("+%1 more").arg(999)) - kPadding;
   std::size_t shown = 0;
@@ -91,6 +99,7 @@ void DiagnosisPanel::arrange() {
     if (shown > 0 && wanted > room) break;
     if (wanted > room) text = metrics.elidedText(text, Qt::ElideRight, std::max(room - kPadding, 40));
     put(buttons_[shown], text, QString::fromStdString(finding.text + "\n" + finding.advice), tone_of(finding.severity), true);
+    targets_[shown] = {finding.rank, finding.peer};
     room -= wanted + layout_->spacing();
   }
   for (std::size_t k = shown; k < buttons_.size(); ++k) buttons_[k]->setVisible(false);

@@ -3,6 +3,7 @@
 #include <QHBoxLayout>
 #include <QPushButton>
 #include <QWidget>
+#include <utility>
 #include <vector>
 
 #include "duet/observer/diagnosis.h"
@@ -36,13 +37,15 @@ class DiagnosisPanel : public QWidget {
  private:
   void arrange();
   void show_more();
+  bool pressed() const;
   QString style(Tone tone) const;
 
   Theme theme_;
   std::vector<observer::Finding> findings_;
   bool waiting_ = true;
   QHBoxLayout* layout_;
-  std::vector<QPushButton*> buttons_;  ///< patched: a button that somebody is about to press does not vanish
+  std::vector<QPushButton*> buttons_;  ///< patched: a button that somebody presses neither vanishes nor changes
+  std::vector<std::pair<int, int>> targets_;  ///< rank and peer of what each button says
   QPushButton* more_;
 };
 

@@ -27,6 +27,7 @@ PlotWidget::PlotWidget(TimeView& view, const Theme& theme, QWidget* parent)
   setAttribute(Qt::WA_OpaquePaintEvent);
   pace_.setSingleShot(true);
   connect(&pace_, &QTimer::timeout, this, QOverload<>::of(&QWidget::update));
+  connect(&view_, &TimeView::changed, this, &PlotWidget::forget_deeper_zooms);
   connect(&view_, &TimeView::changed, this, &PlotWidget::refresh);
   connect(&view_, &TimeView::cursor_changed, this, QOverload<>::of(&QWidget::update));
   connect(&view_, &TimeView::went_live, this, [this] { fix_values(std::nullopt); });
@@ -199,19 +200,23 @@ void PlotWidget::zoom_to_box() {
     view_.zoom_to(view_.range());
   }
   if (high) {
-    value_zooms_.push_back({view_.depth(), values_});
+    remember(values_);
     values_ = values;
   }
   refresh();
 }
 
-void PlotWidget::zoom_back() {
-  view_.zoom_back();
+/// The values that this plot had before the view's newest zoom.
+void PlotWidget::remember(std::optional<ValueRange> before) {
+  if (value_zooms_.empty() || value_zooms_.back().depth < view_.depth()) value_zooms_.push_back({view_.depth(), before});
+}
+
+/// A zoom is taken back in all plots, whichever had the keys.
+void PlotWidget::forget_deeper_zooms() {
   while (!value_zooms_.empty() && value_zooms_.back().depth > view_.depth()) {
     values_ = value_zooms_.back().before;
     value_zooms_.pop_back();
   }
-  refresh();
 }
 
 void PlotWidget::mouseDoubleClickEvent(QMouseEvent* event) {
@@ -243,7 +248,10 @@ void PlotWidget::wheelEvent(QWheelEvent* event) {
   } else {
     view_.zoom_at(time_at(at.x()), factor);
     // Values that fit by themselves go on fitting; those that were zoomed to are zoomed further.
-    if (zone == Zone::kArea && values_) zoom_values(at.y(), factor);
+    if (zone == Zone::kArea && values_) {
+      remember(values_);
+      zoom_values(at.y(), factor);
+    }
   }
   event->accept();
 }
@@ -289,7 +297,7 @@ void PlotWidget::keyPressEvent(QKeyEvent* event) {
     case Qt::Key_Plus:
     case Qt::Key_Equal: return view_.zoom_at(anchor, kKeyZoom);
     case Qt::Key_Minus: return view_.zoom_at(anchor, 1 / kKeyZoom);
-    case Qt::Key_Backspace: return zoom_back();
+    case Qt::Key_Backspace: return view_.zoom_back();
     case Qt::Key_Escape:
       if (drag_ != Drag::kNone) return end_drag();
       return view_.go_live();

@@ -77,7 +77,8 @@ class PlotWidget : public QWidget {
   AxisScale value_scale() const;
   void zoom_values(double anchor, double factor);
   void zoom_to_box();
-  void zoom_back();
+  void remember(std::optional<ValueRange> before);
+  void forget_deeper_zooms();
   void step_cursor(int direction);
   void end_drag();
 

@@ -76,6 +76,27 @@ class PanelsTest : public QObject {
     QCOMPARE(picked.at(0).at(1).toInt(), 6);
   }
 
+  void a_button_says_the_same_from_press_to_release() {
+    DiagnosisPanel strip(Theme::light());
+    strip.resize(1200, 40);
+    strip.show();
+    strip.apply({finding(observer::Severity::kError, 3, "worker 3 stalls")}, false);
+    QSignalSpy picked(&strip, &DiagnosisPanel::finding_picked);
+    QPushButton* button = nullptr;
+    for (QPushButton* one : strip.findChildren<QPushButton*>()) {
+      if (one->text().contains("worker 3")) button = one;
+    }
+    QVERIFY(button != nullptr);
+    QTest::mousePress(button, Qt::LeftButton);
+    strip.apply({finding(observer::Severity::kError, 5, "worker 5 is gone")}, false);
+    QVERIFY(button->text().contains("worker 3"));
+    QTest::mouseRelease(button, Qt::LeftButton);
+    QCOMPARE(picked.count(), 1);
+    QCOMPARE(picked.at(0).at(0).toInt(), 3);
+    strip.apply({finding(observer::Severity::kError, 5, "worker 5 is gone")}, false);
+    QVERIFY(button->text().contains("worker 5"));
+  }
+
   void a_narrow_strip_hides_nothing_silently() {
     DiagnosisPanel strip(Theme::light());
     strip.resize(500, 40);

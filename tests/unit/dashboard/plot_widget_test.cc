@@ -73,6 +73,26 @@ class PlotWidgetTest : public QObject {
     QVERIFY(!stage.plot.values_fixed());
   }
 
+  void backspace_takes_back_what_another_plot_zoomed() {
+    Stage stage;
+    PlotWidget other(stage.view, Theme::light());
+    other.set_content(stage.plot.content());
+    other.resize(800, 300);
+    stage.drag(stage.middle() - QPoint(200, 60), stage.middle() + QPoint(200, 60));
+    const ValueRange first = stage.plot.frame().values;
+    stage.drag(stage.middle() - QPoint(100, 40), stage.middle() + QPoint(100, 40));
+    // A turn of the wheel after the boxes: one more, time and values.
+    stage.wheel(stage.middle(), 1);
+    stage.wheel(stage.middle(), 1);
+    QCOMPARE(stage.view.depth(), std::size_t(3));
+    QTest::keyClick(&other, Qt::Key_Backspace);
+    QTest::keyClick(&other, Qt::Key_Backspace);
+    QCOMPARE(stage.view.depth(), std::size_t(1));
+    QVERIFY(stage.plot.frame().values == first);
+    QTest::keyClick(&other, Qt::Key_Backspace);
+    QVERIFY(stage.view.live() && !stage.plot.values_fixed());
+  }
+
   void flat_drag_zooms_time_alone() {
     Stage stage;
     stage.drag(stage.middle() - QPoint(100, 1), stage.middle() + QPoint(100, 2));

@@ -67,6 +67,26 @@ class TimeViewTest : public QObject {
     QVERIFY(view.live());
   }
 
+  void turns_of_the_wheel_are_one_zoom() {
+    TimeView view;
+    view.set_extent({0, 500});
+    view.zoom_to({100, 200});
+    for (int k = 0; k < 200; ++k) view.zoom_at(150, 0.99);
+    QCOMPARE(view.depth(), std::size_t(2));
+    view.pan_by(1);
+    view.zoom_at(150, 0.9);
+    QCOMPARE(view.depth(), std::size_t(3));
+    view.zoom_back();
+    view.zoom_back();
+    QVERIFY((view.range() == TimeRange{100, 200}));
+    // More than anybody takes back: the oldest are forgotten, the count goes on.
+    for (int k = 0; k < 100; ++k) view.zoom_to({100.0 + 0.1 * k, 200});
+    QCOMPARE(view.depth(), std::size_t(101));
+    for (int k = 0; k < 100 && !view.live(); ++k) view.zoom_back();
+    QVERIFY(view.live());
+    QCOMPARE(view.depth(), std::size_t(0));
+  }
+
   void zoom_has_limits() {
     TimeView view;
     view.set_extent({0, 500});
