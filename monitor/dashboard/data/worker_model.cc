@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "data/number_text.h"
 
@@ -14,6 +15,7 @@ namespace {
 using observer::WorkerState;
 
 constexpr double kTellAges = 1.0;
+constexpr std::size_t kMostRanges = 8;
 
 QString unknown() { return QStringLiteral("–"); }
 
@@ -73,26 +75,23 @@ void WorkerModel::apply(const observer::Snapshot& snapshot, const observer::Upda
     endInsertRows();
   }
   // Ranges of neighbouring rows that really differ; after a new beginning all of them are looked at.
-  int first = -1;
-  int last = -1;
+  std::vector<std::pair<int, int>> ranges;
   const auto look = [&](int rank) {
     if (rank < 0 || rank >= after) return;
     Row row = row_of(snapshot.workers[static_cast<std::size_t>(rank)]);
     if (row == rows_[static_cast<std::size_t>(rank)]) return;
     rows_[static_cast<std::size_t>(rank)] = std::move(row);
-    if (first >= 0 && rank != last + 1) {
-      tell(first, last);
-      first = -1;
-    }
-    if (first < 0) first = rank;
-    last = rank;
+    if (ranges.empty() || rank != ranges.back().second + 1) ranges.emplace_back(rank, rank);
+    ranges.back().second = rank;
   };
   if (update.restarted) {
     for (int rank = 0; rank < after; ++rank) look(rank);
   } else {
     for (const int rank : update.workers) look(rank);
   }
-  if (first >= 0) tell(first, last);
+  // A view sorts anew for each range: of many, one that has them all is cheaper.
+  if (ranges.size() > kMostRanges) ranges = {{ranges.front().first, ranges.back().second}};
+  for (const auto& [first, last] : ranges) tell(first, last);
   advance(snapshot);
 }
 
@@ -161,6 +160,7 @@ QVariant WorkerModel::sort_key(const Row& row, int rank, int column) const {
 
 QString WorkerModel::tip(const Row& row, int rank, int column) const {
   if (column == kPairingsPerSecond && row.target) return tr("target: %1 per second").arg(rate_text(row.target));
+  if (column == kState && !row.finite) return tr("its parameters are not finite");
   if (row.lives > 1) return tr("worker %1, seen in %2 lives: it was restarted").arg(rank).arg(row.lives);
   return {};
 }

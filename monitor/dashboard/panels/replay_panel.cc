@@ -16,7 +16,7 @@ constexpr std::array kSpeeds{0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100
 
 ReplayPanel::ReplayPanel(QWidget* parent)
     : QWidget(parent), play_(new QToolButton(this)), slider_(new QSlider(Qt::Horizontal, this)), position_(new QLabel(this)),
-      speed_(new QComboBox(this)), note_(new QLabel(this)) {
+      speed_(new QComboBox(this)), note_(new ElidedLabel(this)) {
   auto* layout = new QHBoxLayout(this);
   layout->setContentsMargins(8, 3, 8, 3);
   play_->setMinimumWidth(34);
@@ -31,11 +31,10 @@ ReplayPanel::ReplayPanel(QWidget* parent)
   speed_->setToolTip(tr("Speed"));
   speed_->setAccessibleName(tr("Speed"));
   layout->addWidget(play_);
-  layout->addWidget(slider_, 1);
+  layout->addWidget(slider_, 2);
   layout->addWidget(position_);
   layout->addWidget(speed_);
-  layout->addWidget(note_);
-  layout->addStretch(0);
+  layout->addWidget(note_, 1);
   connect(play_, &QToolButton::clicked, this, &ReplayPanel::toggle);
   // While it is dragged the slider says where it would go; it goes there when it is let go of, or at a key.
   connect(slider_, &QSlider::sliderReleased, this, &ReplayPanel::seek);

@@ -7,6 +7,7 @@
 #include <QWidget>
 
 #include "duet/observer/source.h"
+#include "panels/elided_label.h"
 
 namespace duet::dashboard {
 
@@ -42,7 +43,7 @@ class ReplayPanel : public QWidget {
   QSlider* slider_;
   QLabel* position_;
   QComboBox* speed_;
-  QLabel* note_;
+  ElidedLabel* note_;
 };
 
 }  // namespace duet::dashboard

@@ -6,6 +6,7 @@
 #include <QPainter>
 #include <QPixmap>
 #include <QVBoxLayout>
+#include <utility>
 
 namespace duet::dashboard {
 
@@ -107,11 +108,15 @@ QIcon LegendWidget::swatch(int rank, bool shown) const {
 }
 
 bool LegendWidget::eventFilter(QObject* watched, QEvent* event) {
-  if (watched == list_.viewport() && event->type() == QEvent::MouseButtonRelease) {
+  const bool press = event->type() == QEvent::MouseButtonPress || event->type() == QEvent::MouseButtonDblClick;
+  if (watched == list_.viewport() && (press || event->type() == QEvent::MouseButtonRelease)) {
     const auto* mouse = static_cast<QMouseEvent*>(event);
     const QListWidgetItem* item = list_.itemAt(mouse->position().toPoint());
-    if (item != nullptr && mouse->button() == Qt::LeftButton) {
-      const int rank = list_.row(item);
+    const int rank = item != nullptr && mouse->button() == Qt::LeftButton ? list_.row(item) : -1;
+    if (press) {
+      pressed_ = rank;
+    } else if (rank >= 0 && rank == std::exchange(pressed_, -1)) {
+      // Dragged from one row to another was no click.
       if (mouse->modifiers() & Qt::ControlModifier) {
         selection_.solo(rank);
       } else {

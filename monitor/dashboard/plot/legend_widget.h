@@ -37,6 +37,7 @@ class LegendWidget : public QWidget {
   QIcon swatch(int rank, bool shown) const;
 
   Selection& selection_;
+  int pressed_ = -1;  ///< where the button went down
   Theme theme_;
   QLineEdit filter_;
   QListWidget list_;

@@ -101,10 +101,11 @@ QAction* Actions::operator[](const char* id) const {
   return found->second;
 }
 
-void Actions::fill(QMenuBar& bar) const {
-  std::map<std::string, QMenu*> menus;
+QMenu* Actions::menu(const char* name) const { return menus_.at(name); }
+
+void Actions::fill(QMenuBar& bar) {
   for (const ActionRow& row : table()) {
-    QMenu*& menu = menus[row.menu];
+    QMenu*& menu = menus_[row.menu];
     if (menu == nullptr) menu = bar.addMenu(tr(row.menu));
     if (row.id[0] == '\0') {
       menu->addSeparator();

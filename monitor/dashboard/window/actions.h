@@ -1,9 +1,11 @@
 #pragma once
 
 #include <QAction>
+#include <QMenu>
 #include <QMenuBar>
 #include <QString>
 #include <map>
+#include <string>
 #include <vector>
 
 namespace duet::dashboard {
@@ -33,7 +35,9 @@ class Actions {
   static const std::vector<GestureRow>& gestures();
   QAction* operator[](const char* id) const;
   /// Menus in the table's order; a row whose text is empty is a line between two groups.
-  void fill(QMenuBar& bar) const;
+  void fill(QMenuBar& bar);
+  /// By the table's name for it; after fill().
+  QMenu* menu(const char* name) const;
   /// Tables of shortcuts and gestures, as rich text.
   QString shortcuts_html() const;
   /// What the program is, how to read it, then the shortcuts.
@@ -41,6 +45,7 @@ class Actions {
 
  private:
   std::map<std::string, QAction*> actions_;
+  std::map<std::string, QMenu*> menus_;
 };
 
 }  // namespace duet::dashboard

@@ -26,12 +26,6 @@ constexpr std::pair<double, const char*> kWindows[] = {{10, "10 s"},     {30, "3
                                                        {120, "2 min"},   {300, "5 min"},   {600, "10 min"},
                                                        {1800, "30 min"}, {3600, "1 h"}};
 
-QLabel* status_label(QWidget* parent) {
-  auto* label = new QLabel(parent);
-  label->setTextFormat(Qt::PlainText);
-  return label;
-}
-
 }  // namespace
 
 MainWindow::MainWindow(RunSession& session, Settings& settings, const QPalette& system, QWidget* parent)
@@ -109,9 +103,14 @@ void MainWindow::compose() {
   layout_->add(DockLayout::Place::kWorkers, QStringLiteral("workers"), tr("Workers"), workers_);
   layout_->add(DockLayout::Place::kEvents, QStringLiteral("events"), tr("Events"), events_);
 
-  connection_ = status_label(this);
-  points_ = status_label(this);
-  recording_ = status_label(this);
+  // A dock that was closed comes back from here, by keys too.
+  QMenu* view = actions_->menu("&View");
+  view->addSeparator();
+  for (const QDockWidget* dock : layout_->docks()) view->addAction(dock->toggleViewAction());
+
+  connection_ = new ElidedLabel(this);
+  points_ = new QLabel(this);
+  recording_ = new ElidedLabel(this);
   statusBar()->addWidget(connection_, 1);
   statusBar()->addPermanentWidget(recording_);
   statusBar()->addPermanentWidget(points_);
@@ -144,7 +143,7 @@ void MainWindow::set_theme(ThemeChoice choice) {
 
 void MainWindow::begin_anew() {
   graph_->clear();
-  matrix_at_ = status_at_ = 0.0;
+  matrix_at_ = 0.0;
   matrix_->set_content(pairing_matrix(session_.snapshot()));
   header_->apply(session_.snapshot());
   diagnosis_->apply({}, true);
@@ -152,7 +151,8 @@ void MainWindow::begin_anew() {
   legend_->set_count(0);
   replay_->set_playback(session_.is_open() ? session_.feed().playback() : nullptr);
   for (const char* id : {"play", "faster", "slower"}) (*actions_)[id]->setEnabled(replay_->available());
-  (*actions_)["record"]->setEnabled(session_.is_open());
+  // A recording is there already, and could be written over while it is read.
+  (*actions_)["record"]->setEnabled(session_.is_open() && session_.feed().status().kind != observer::SourceKind::kReplay);
   {
     const QSignalBlocker quiet((*actions_)["record"]);
     (*actions_)["record"]->setChecked(false);
@@ -175,13 +175,13 @@ void MainWindow::take(const observer::Snapshot& snapshot, const observer::Update
     }
   }
   graph_->apply(snapshot, update.shape_changed || update.restarted);
-  header_->apply(snapshot);
-  diagnosis_->apply(snapshot.findings, snapshot.workers.empty());
   pass(snapshot);
 }
 
 void MainWindow::pass(const observer::Snapshot& snapshot) {
   graph_->apply(snapshot, false);
+  header_->apply(snapshot);
+  diagnosis_->apply(snapshot.findings, snapshot.workers.empty());
   if (matrix_->isVisible() && std::abs(snapshot.time - matrix_at_) >= kMatrixInterval) {
     matrix_at_ = snapshot.time;
     MatrixContent content = pairing_matrix(snapshot);
@@ -222,8 +222,17 @@ void MainWindow::show_status() {
 
 void MainWindow::jump_to(int rank, int peer) {
   session_.selection.focus(rank);
-  if (QDockWidget* dock = docks_->findChild<QDockWidget*>(QStringLiteral("workers")); dock != nullptr && peer < 0) dock->raise();
-  if (QDockWidget* dock = docks_->findChild<QDockWidget*>(QStringLiteral("graph")); dock != nullptr) dock->raise();
+  std::optional<std::pair<int, int>> edge;
+  if (peer >= 0) edge = std::minmax({rank, peer});
+  graph_->graph().pick_edge(edge);
+  if (!edge) bring_up("workers");
+  bring_up("graph");
+}
+
+void MainWindow::bring_up(const char* name) {
+  auto* dock = docks_->findChild<QDockWidget*>(QString::fromLatin1(name));
+  dock->show();
+  dock->raise();
 }
 
 void MainWindow::set_window_length(double seconds) {

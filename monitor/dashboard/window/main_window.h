@@ -3,10 +3,12 @@
 #include <QComboBox>
 #include <QLabel>
 #include <QMainWindow>
+#include <cstdint>
 #include <memory>
 
 #include "data/run_session.h"
 #include "panels/diagnosis_panel.h"
+#include "panels/elided_label.h"
 #include "panels/events_panel.h"
 #include "panels/graph_panel.h"
 #include "panels/plots_panel.h"
@@ -38,6 +40,8 @@ class MainWindow : public QMainWindow {
   /// False, and the status bar says why: it was no source.
   bool connect_to(const QString& address, const QString& secret);
   bool open_recording(const QString& path);
+  /// The same, later: reading a large file may take a while, and the window goes on meanwhile.
+  void load_recording(const QString& path);
   void open_demo();
   bool start_recording(const QString& path, bool overwrite);
   /// As it would be on a screen; for pictures.
@@ -74,6 +78,7 @@ class MainWindow : public QMainWindow {
   void show_status();
   void begin_anew();
   void jump_to(int rank, int peer);
+  void bring_up(const char* dock);
   void set_window_length(double seconds);
   void show_text(const QString& title, const QString& html);
   bool complain(const QString& text);
@@ -101,11 +106,11 @@ class MainWindow : public QMainWindow {
   LegendWidget* legend_;
   ReplayPanel* replay_;
   QComboBox* window_length_;
-  QLabel* connection_;
+  ElidedLabel* connection_;
   QLabel* points_;
-  QLabel* recording_;
+  ElidedLabel* recording_;
   double matrix_at_ = 0.0;
-  double status_at_ = 0.0;
+  std::uint64_t asked_ = 0;  ///< how often a source was asked for: a file that is read too late is not opened
 };
 
 }  // namespace duet::dashboard

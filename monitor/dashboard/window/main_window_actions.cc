@@ -5,11 +5,15 @@
 #include <QDialogButtonBox>
 #include <QFileDialog>
 #include <QMessageBox>
+#include <QPointer>
 #include <QSignalBlocker>
 #include <QStatusBar>
 #include <QTextBrowser>
+#include <QThreadPool>
 #include <QVBoxLayout>
 #include <exception>
+#include <memory>
+#include <utility>
 
 #include "duet/version.h"
 #include "window/connect_dialog.h"
@@ -30,7 +34,7 @@ void MainWindow::wire_run_actions() {
   });
   on("open", [this] {
     const QString path = QFileDialog::getOpenFileName(this, tr("Open recording"), {}, tr("Recordings (*.duetrec);;All files (*)"));
-    if (!path.isEmpty()) open_recording(path);
+    if (!path.isEmpty()) load_recording(path);
   });
   on("demo", [this] { open_demo(); });
   connect((*actions_)["record"], &QAction::toggled, this, &MainWindow::toggle_recording);
@@ -131,6 +135,7 @@ bool MainWindow::complain(const QString& text) {
 
 bool MainWindow::connect_to(const QString& address, const QString& secret) {
   try {
+    ++asked_;
     observer::LiveOptions options;
     options.address = address.toStdString();
     options.secret = secret.toStdString();
@@ -144,6 +149,7 @@ bool MainWindow::connect_to(const QString& address, const QString& secret) {
 
 bool MainWindow::open_recording(const QString& path) {
   try {
+    ++asked_;
     session_.open(observer::make_replay_source(path.toLocal8Bit().toStdString()));
     return true;
   } catch (const std::exception& error) {
@@ -151,7 +157,35 @@ bool MainWindow::open_recording(const QString& path) {
   }
 }
 
+void MainWindow::load_recording(const QString& path) {
+  statusBar()->showMessage(tr("Reading %1 …").arg(path));
+  const QPointer<MainWindow> self(this);
+  QThreadPool::globalInstance()->start([self, asked = ++asked_, file = path.toLocal8Bit().toStdString()] {
+    // Shared, because what the pool runs and what is posted are copied.
+    auto source = std::make_shared<std::unique_ptr<observer::Source>>();
+    QString problem;
+    try {
+      *source = observer::make_replay_source(file);
+    } catch (const std::exception& error) {
+      problem = QString::fromUtf8(error.what());
+    }
+    QMetaObject::invokeMethod(
+        QCoreApplication::instance(),
+        [self, asked, source, problem] {
+          if (self.isNull() || self->asked_ != asked) return;
+          self->statusBar()->clearMessage();
+          if (*source == nullptr) {
+            self->complain(problem);
+          } else {
+            self->session_.open(std::move(*source));
+          }
+        },
+        Qt::QueuedConnection);
+  });
+}
+
 void MainWindow::open_demo() {
+  ++asked_;
   observer::DemoOptions options;
   options.warm_up = kDemoWarmUp;
   session_.open(observer::make_demo_source(options));
@@ -159,7 +193,9 @@ void MainWindow::open_demo() {
 
 bool MainWindow::start_recording(const QString& path, bool overwrite) {
   QString reason;
-  const bool good = session_.is_open() && session_.feed().start_recording(path, overwrite, &reason);
+  const bool replay = session_.is_open() && session_.feed().status().kind == observer::SourceKind::kReplay;
+  if (replay) reason = tr("A recording is played: it is there already");
+  const bool good = session_.is_open() && !replay && session_.feed().start_recording(path, overwrite, &reason);
   const QSignalBlocker quiet((*actions_)["record"]);
   (*actions_)["record"]->setChecked(good);
   show_status();
@@ -202,6 +238,11 @@ void MainWindow::ask_to_save(const QString& title, const QString& filter, const 
 }
 
 void MainWindow::show_text(const QString& title, const QString& html) {
+  for (QDialog* shown : findChildren<QDialog*>(QStringLiteral("text"))) {
+    if (shown->windowTitle() != title) continue;
+    shown->raise();
+    return shown->activateWindow();
+  }
   auto* dialog = new QDialog(this);
   dialog->setAttribute(Qt::WA_DeleteOnClose);
   dialog->setObjectName(QStringLiteral("text"));

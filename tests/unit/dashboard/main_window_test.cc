@@ -10,6 +10,7 @@
 #include <QTemporaryDir>
 #include <QTest>
 #include <QTextBrowser>
+#include <QThreadPool>
 #include <set>
 
 #include "test_main.h"
@@ -265,10 +266,67 @@ class MainWindowTest : public QObject {
     for (double now = 0; now < 40; now += 0.1) stage.session.feed().poll_at(now);
     QCOMPARE(stage.session.workers.rowCount(), 6);
     QVERIFY(!stage.window.replay().note().isEmpty());
+    // What is played is not recorded over.
+    QVERIFY(!stage.action("record")->isEnabled());
+    QVERIFY(!stage.window.start_recording(cut, true));
+    QVERIFY(QFile(cut).size() > 10000);
     // No recording at all: refused, and what was open goes on.
     QVERIFY(!stage.window.open_recording(stage.folder.filePath("s.ini")));
     QVERIFY(!stage.window.open_recording("/nowhere.duetrec"));
     QVERIFY(stage.session.is_open());
+  }
+
+  void a_recording_is_read_in_the_background() {
+    Stage stage;
+    stage.demo(6);
+    const QString path = stage.folder.filePath("run.duetrec");
+    QVERIFY(stage.window.start_recording(path, false));
+    stage.run_for(10);
+    stage.session.feed().stop_recording();
+    const auto kind = [&] { return stage.session.feed().status().kind; };
+    stage.window.load_recording("/nowhere.duetrec");
+    stage.window.load_recording(path);
+    QTRY_VERIFY(kind() == observer::SourceKind::kReplay);
+    // Who has asked for something else meanwhile gets that.
+    stage.window.load_recording(path);
+    stage.window.open_demo();
+    QThreadPool::globalInstance()->waitForDone();
+    QTest::qWait(20);
+    QVERIFY(kind() == observer::SourceKind::kDemo);
+  }
+
+  void closed_docks_come_back() {
+    Stage stage;
+    stage.demo(8);
+    stage.run_for(5);
+    for (const char* name : {"legend", "graph", "matrix", "workers", "events"}) {
+      auto* dock = stage.window.docks().findChild<QDockWidget*>(name);
+      QVERIFY(stage.window.actions().menu("&View")->actions().contains(dock->toggleViewAction()));
+      dock->close();
+      QVERIFY(dock->isHidden());
+      dock->toggleViewAction()->trigger();
+      QVERIFY(!dock->isHidden());
+      dock->close();
+    }
+    // A finding about an edge leads to the graph, and marks it there.
+    Q_EMIT stage.window.diagnosis().finding_picked(4, 3);
+    QVERIFY(!stage.window.docks().findChild<QDockWidget*>("graph")->isHidden());
+    QCOMPARE(stage.session.selection.focused().value_or(-1), 4);
+    QVERIFY((stage.window.graph().graph().scene().picked_edge == std::pair(3, 4)));
+    Q_EMIT stage.window.diagnosis().finding_picked(2, -1);
+    QVERIFY(!stage.window.graph().graph().scene().picked_edge);
+    QVERIFY(!stage.window.docks().findChild<QDockWidget*>("workers")->isHidden());
+  }
+
+  /// What there is to say may be long; the window stays as narrow as somebody wants it.
+  void long_texts_do_not_widen_the_window() {
+    Stage stage;
+    const int before = stage.window.minimumSizeHint().width();
+    stage.window.open_recording("/nowhere/" + QString(400, 'x') + ".duetrec");
+    QVERIFY(stage.window.status_text().size() > 400);
+    QApplication::processEvents();
+    QCOMPARE(stage.window.minimumSizeHint().width(), before);
+    QCOMPARE(stage.window.size(), QSize(1280, 720));
   }
 
   void nothing_is_open_at_first() {
