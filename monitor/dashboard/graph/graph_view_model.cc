@@ -49,6 +49,7 @@ void GraphViewModel::clear() {
   scene_ = {};
   description_.clear();
   edges_laid_out_ = 0;
+  tips_at_ = 0.0;
 }
 
 void GraphViewModel::lay_out(const observer::Snapshot& snapshot) {

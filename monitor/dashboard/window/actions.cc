@@ -40,6 +40,13 @@ const std::vector<ActionRow>& Actions::table() {
       {"theme_light", "&View", "Theme: l&ight", "", "Dark on light", true},
       {"theme_dark", "&View", "Theme: &dark", "", "Light on dark", true},
       {"", "&View", "", "", ""},
+      {"go_plots", "&View", "Go to plots", "Ctrl+1", "The keys go to the time plots"},
+      {"go_legend", "&View", "Go to legend", "Ctrl+2", "The keys go to the legend"},
+      {"go_graph", "&View", "Go to graph", "Ctrl+3", "The keys go to the graph, also where it is behind the matrix"},
+      {"go_matrix", "&View", "Go to matrix", "Ctrl+4", "The keys go to the pairing matrix"},
+      {"go_workers", "&View", "Go to workers", "Ctrl+5", "The keys go to the table of workers"},
+      {"go_events", "&View", "Go to events", "Ctrl+6", "The keys go to the log of events"},
+      {"", "&View", "", "", ""},
       {"reset_layout", "&View", "&Reset layout", "", "All docks back to where they were at first"},
       {"full_screen", "&View", "F&ull screen", "F11", "Or back", true},
 

@@ -116,7 +116,9 @@ void MainWindow::compose() {
   statusBar()->addPermanentWidget(points_);
 
   connect(diagnosis_, &DiagnosisPanel::finding_picked, this, &MainWindow::jump_to);
-  connect(matrix_, &MatrixWidget::worker_picked, this, [this](int rank) { session_.selection.focus(rank); });
+  connect(matrix_, &MatrixWidget::worker_picked, this, [this](int rank) {
+    session_.selection.focus(rank < 0 ? std::nullopt : std::optional<int>(rank));
+  });
   connect(&session_.selection, &Selection::focus_changed, this, [this] {
     MatrixContent content = matrix_->content();
     content.focused = session_.selection.focused();

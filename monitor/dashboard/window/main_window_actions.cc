@@ -94,6 +94,18 @@ void MainWindow::wire_view_actions() {
       set_theme(wanted);
     });
   }
+  const auto go = [this, on](const char* id, const char* dock, QWidget& widget) {
+    on(id, [this, dock, &widget] {
+      if (dock != nullptr) bring_up(dock);
+      widget.setFocus(Qt::ShortcutFocusReason);
+    });
+  };
+  go("go_plots", nullptr, plots_->plot(PlotsPanel::kConsensus));
+  go("go_legend", "legend", legend_->list());
+  go("go_graph", "graph", graph_->graph());
+  go("go_matrix", "matrix", *matrix_);
+  go("go_workers", "workers", workers_->table());
+  go("go_events", "events", events_->table());
   on("reset_layout", [this] {
     settings_.forget_layout();
     reset_layout();
