@@ -20,7 +20,8 @@ int complain(const QString& text) {
 int run(const duet::dashboard::CommandLine& asked, int argc, char** argv) {
   using namespace duet::dashboard;
   CommandLine options = asked;
-  if (options.headless() && !qEnvironmentVariableIsSet("QT_QPA_PLATFORM")) qputenv("QT_QPA_PLATFORM", "offscreen");
+  if (options.headless() && !qEnvironmentVariableIsSet("QT_QPA_PLATFORM"))
+    qputenv("QT_QPA_PLATFORM", "offscreen");
   QApplication application(argc, argv);
   QApplication::setApplicationName(QStringLiteral("duet-dashboard"));
   QApplication::setDesktopFileName(QStringLiteral("duet-dashboard"));
@@ -30,7 +31,8 @@ int run(const duet::dashboard::CommandLine& asked, int argc, char** argv) {
   const QPalette system = QApplication::palette();
 
   Settings settings;
-  RunSession session(Theme::choose(options.theme.value_or(settings.theme()), system), {.buffer_seconds = options.buffer_seconds});
+  RunSession session(Theme::choose(options.theme.value_or(settings.theme()), system),
+                     {.buffer_seconds = options.buffer_seconds});
   MainWindow window(session, settings, system);
   if (options.theme) window.set_theme(*options.theme);
   if (options.window_seconds) session.view.set_window(*options.window_seconds);
@@ -49,7 +51,8 @@ int run(const duet::dashboard::CommandLine& asked, int argc, char** argv) {
   window.show();
   window.restore_layout();
   if (options.size_given) window.resize(options.size);
-  if (!options.record.empty() && !window.start_recording(QString::fromStdString(options.record), options.overwrite)) {
+  if (!options.record.empty() &&
+      !window.start_recording(QString::fromStdString(options.record), options.overwrite)) {
     return complain(QStringLiteral("cannot record to %1").arg(QString::fromStdString(options.record)));
   }
   return QApplication::exec();

@@ -1,5 +1,6 @@
-// What a frame of the dashboard costs: four plots with a line for every worker, sampled at 10 Hz, and the graph, as they are
-// drawn at 1280 × 720. CPU time, which a busy machine does not stretch as it stretches the clock's. Prints JSON; with
+// What a frame of the dashboard costs: four plots with a line for every worker, sampled at 10 Hz, and the
+// graph, as they are drawn at 1280 × 720. CPU time, which a busy machine does not stretch as it stretches the
+// clock's. Prints JSON; with
 // --check it fails where a bound is missed.
 #include <QApplication>
 #include <QImage>
@@ -20,7 +21,7 @@
 namespace duet::dashboard {
 namespace {
 
-constexpr double kRate = 10.0;    ///< samples per second
+constexpr double kRate = 10.0;  ///< samples per second
 constexpr int kPlots = 4;
 constexpr QSize kPlot(700, 140);
 constexpr int kRounds = 15;
@@ -57,14 +58,17 @@ nlohmann::json measure(const Bound& bound) {
     for (int rank = 0; rank < bound.workers; ++rank) {
       series.emplace_back(40000);
       fill(series.back(), bound.window, static_cast<std::uint64_t>(plot * 1000 + rank));
-      contents[static_cast<std::size_t>(plot)].curves.push_back({&series.back(), theme.rank(rank), QString::number(rank)});
+      contents[static_cast<std::size_t>(plot)].curves.push_back(
+          {&series.back(), theme.rank(rank), QString::number(rank)});
     }
   }
   GraphScene scene;
   const auto places = layout_graph({bound.workers, "ring", {}});
   for (int rank = 0; rank < bound.workers; ++rank) {
-    scene.nodes.push_back({.place = places[static_cast<std::size_t>(rank)], .state = observer::WorkerState::kRunning});
-    scene.edges.push_back({.a = rank, .b = (rank + 1) % bound.workers, .rate = 1.0, .age = 0.5, .pulse = 0.5});
+    scene.nodes.push_back(
+        {.place = places[static_cast<std::size_t>(rank)], .state = observer::WorkerState::kRunning});
+    scene.edges.push_back(
+        {.a = rank, .b = (rank + 1) % bound.workers, .rate = 1.0, .age = 0.5, .pulse = 0.5});
   }
   scene.largest_rate = 1.0;
 
@@ -78,7 +82,8 @@ nlohmann::json measure(const Bound& bound) {
     for (int plot = 0; plot < kPlots; ++plot) {
       const PlotContent& content = contents[static_cast<std::size_t>(plot)];
       const TimeRange time{0, bound.window};
-      plots.paint(painter, QRect({0, plot * kPlot.height()}, kPlot), content, {time, fitting_values(content, time)});
+      plots.paint(painter, QRect({0, plot * kPlot.height()}, kPlot), content,
+                  {time, fitting_values(content, time)});
     }
     graph.paint(painter, QRectF(700, 0, 580, 400), scene, {});
     frames.push_back(cpu_ms() - begin);

@@ -7,8 +7,8 @@
 
 namespace duet::dashboard {
 
-/// Mean, smallest and largest over all workers of something that each of them reports at moments of its own: once per
-/// interval, from the newest value of everyone who was heard within `reach` seconds.
+/// Mean, smallest and largest over all workers of something that each of them reports at moments of its own:
+/// once per interval, from the newest value of everyone who was heard within `reach` seconds.
 class Aggregate {
  public:
   Aggregate(double interval, double reach, std::size_t capacity);

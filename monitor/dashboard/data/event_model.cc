@@ -40,52 +40,74 @@ int EventModel::rowCount(const QModelIndex& parent) const {
   return parent.isValid() ? 0 : static_cast<int>(events_.size());
 }
 
-int EventModel::columnCount(const QModelIndex& parent) const { return parent.isValid() ? 0 : kColumns; }
+int EventModel::columnCount(const QModelIndex& parent) const {
+  return parent.isValid() ? 0 : kColumns;
+}
 
 QVariant EventModel::data(const QModelIndex& index, int role) const {
   if (!index.isValid() || index.row() >= rowCount()) return {};
   const observer::Event& event = events_[static_cast<std::size_t>(index.row())];
   switch (role) {
-    case kSeverityRole: return static_cast<int>(event.severity);
-    case kRankRole: return event.rank;
-    case Qt::ToolTipRole: return QString::fromStdString(event.text);
+    case kSeverityRole:
+      return static_cast<int>(event.severity);
+    case kRankRole:
+      return event.rank;
+    case Qt::ToolTipRole:
+      return QString::fromStdString(event.text);
     case Qt::TextAlignmentRole:
-      return int(Qt::AlignVCenter | (index.column() == kTime || index.column() == kWorker ? Qt::AlignRight : Qt::AlignLeft));
+      return int(Qt::AlignVCenter |
+                 (index.column() == kTime || index.column() == kWorker ? Qt::AlignRight : Qt::AlignLeft));
     case Qt::ForegroundRole:
       if (index.column() != kSeverity && index.column() != kKind) return {};
       switch (event.severity) {
-        case observer::Severity::kError: return theme_.tone(Tone::kBad);
-        case observer::Severity::kWarning: return theme_.tone(Tone::kWarning);
-        case observer::Severity::kInfo: return theme_.muted;
+        case observer::Severity::kError:
+          return theme_.tone(Tone::kBad);
+        case observer::Severity::kWarning:
+          return theme_.tone(Tone::kWarning);
+        case observer::Severity::kInfo:
+          return theme_.muted;
       }
       return {};
-    case Qt::DisplayRole: break;
-    default: return {};
+    case Qt::DisplayRole:
+      break;
+    default:
+      return {};
   }
   switch (index.column()) {
-    case kTime: return time_text(event.time - origin_, 0.1);
-    case kSeverity: return QString::fromLatin1(observer::to_string(event.severity));
-    case kKind: return QString::fromLatin1(observer::to_string(event.kind));
+    case kTime:
+      return time_text(event.time - origin_, 0.1);
+    case kSeverity:
+      return QString::fromLatin1(observer::to_string(event.severity));
+    case kKind:
+      return QString::fromLatin1(observer::to_string(event.kind));
     case kWorker:
       if (event.rank < 0) return QString();
-      return event.peer < 0 ? QString::number(event.rank) : QStringLiteral("%1 – %2").arg(event.rank).arg(event.peer);
+      return event.peer < 0 ? QString::number(event.rank)
+                            : QStringLiteral("%1 – %2").arg(event.rank).arg(event.peer);
     case kText: {
       const QString text = QString::fromStdString(event.text);
       return event.count > 1 ? tr("%1 (%2 times)").arg(text).arg(event.count) : text;
     }
-    default: return {};
+    default:
+      return {};
   }
 }
 
 QVariant EventModel::headerData(int section, Qt::Orientation orientation, int role) const {
   if (orientation != Qt::Horizontal || role != Qt::DisplayRole) return {};
   switch (section) {
-    case kTime: return tr("time");
-    case kSeverity: return tr("severity");
-    case kKind: return tr("event");
-    case kWorker: return tr("worker");
-    case kText: return tr("what happened");
-    default: return {};
+    case kTime:
+      return tr("time");
+    case kSeverity:
+      return tr("severity");
+    case kKind:
+      return tr("event");
+    case kWorker:
+      return tr("worker");
+    case kText:
+      return tr("what happened");
+    default:
+      return {};
   }
 }
 

@@ -26,8 +26,12 @@ Feed::Feed(std::unique_ptr<observer::Source> source, QObject* parent)
 
 Feed::~Feed() = default;
 
-void Feed::start() { timer_.start(0); }
-void Feed::stop() { timer_.stop(); }
+void Feed::start() {
+  timer_.start(0);
+}
+void Feed::stop() {
+  timer_.stop();
+}
 
 void Feed::poll() {
   const observer::Update& update = observer_.poll();
@@ -61,6 +65,8 @@ bool Feed::start_recording(const QString& path, bool overwrite, QString* reason)
   }
 }
 
-void Feed::stop_recording() { observer_.stop_recording(); }
+void Feed::stop_recording() {
+  observer_.stop_recording();
+}
 
 }  // namespace duet::dashboard

@@ -10,14 +10,14 @@
 
 namespace duet::dashboard {
 
-/// Takes a run's frames at the GUI's pace: a timer drains the observer's inbox, a bounded number of frames at a time, and
-/// tells everyone what changed. The source receives on a thread of its own and drops the oldest when nobody drains, so that
-/// neither side can hold up the other. It goes on while plots are paused.
+/// Takes a run's frames at the GUI's pace: a timer drains the observer's inbox, a bounded number of frames at
+/// a time, and tells everyone what changed. The source receives on a thread of its own and drops the oldest
+/// when nobody drains, so that neither side can hold up the other. It goes on while plots are paused.
 class Feed : public QObject {
   Q_OBJECT
 
  public:
-  static constexpr int kInterval = 50;            ///< ms between two drains
+  static constexpr int kInterval = 50;             ///< ms between two drains
   static constexpr std::size_t kMostFrames = 600;  ///< in one drain: some 10 ms
 
   explicit Feed(std::unique_ptr<observer::Source> source, QObject* parent = nullptr);
@@ -27,7 +27,8 @@ class Feed : public QObject {
   void stop();
   /// Drains once, as the timer does.
   void poll();
-  /// By a clock of the caller's own, for pictures and tests; takes all that is due. `now` must not go backwards.
+  /// By a clock of the caller's own, for pictures and tests; takes all that is due. `now` must not go
+  /// backwards.
   void poll_at(double now);
 
   const observer::Snapshot& snapshot() const { return observer_.snapshot(); }

@@ -13,10 +13,13 @@ constexpr int kGroup = 3;
 
 QString with_minus(QString text) {
   if (text.startsWith('-')) text.replace(0, 1, kMinus);
-  return text.replace(QStringLiteral("e-"), QStringLiteral("e") + kMinus).replace(QStringLiteral("e+"), QStringLiteral("e"));
+  return text.replace(QStringLiteral("e-"), QStringLiteral("e") + kMinus)
+      .replace(QStringLiteral("e+"), QStringLiteral("e"));
 }
 
-int digits_for(double step) { return std::clamp(static_cast<int>(std::ceil(-std::log10(step) - 1e-9)), 0, 12); }
+int digits_for(double step) {
+  return std::clamp(static_cast<int>(std::ceil(-std::log10(step) - 1e-9)), 0, 12);
+}
 
 Prefix prefix_for(double largest) {
   if (largest >= 1e9) return {1e9, " G"};
@@ -28,7 +31,8 @@ Prefix prefix_for(double largest) {
 // Not QLocale::c(), which leaves the commas out.
 QString count_text(std::uint64_t count) {
   QString text = QString::number(count);
-  for (auto at = text.size() - kGroup; at > 0; at -= kGroup) text.insert(at, ',');
+  for (auto at = text.size() - kGroup; at > 0; at -= kGroup)
+    text.insert(at, ',');
   return text;
 }
 

@@ -3,8 +3,8 @@
 #include <QString>
 #include <cstdint>
 
-/// Numbers as people read them. The one place that makes them: the same form everywhere (a point, commas between thousands,
-/// a true minus sign), whatever the locale. A file that is read by programs has its own.
+/// Numbers as people read them. The one place that makes them: the same form everywhere (a point, commas
+/// between thousands, a true minus sign), whatever the locale. A file that is read by programs has its own.
 namespace duet::dashboard {
 
 /// "1,234,567".

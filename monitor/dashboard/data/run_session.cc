@@ -17,7 +17,9 @@ RunSession::RunSession(const Theme& theme, StoreOptions options, QObject* parent
 
 RunSession::~RunSession() = default;
 
-const observer::Snapshot& RunSession::snapshot() const { return feed_ ? feed_->snapshot() : nothing(); }
+const observer::Snapshot& RunSession::snapshot() const {
+  return feed_ ? feed_->snapshot() : nothing();
+}
 
 void RunSession::open(std::unique_ptr<observer::Source> source, bool running) {
   // As long as the former is still there: panels hold on to its snapshot until they are told of another.

@@ -12,8 +12,9 @@
 
 namespace duet::dashboard {
 
-/// One run that is watched: its feed and all that is made of it. Without widgets; whoever embeds parts of the dashboard
-/// makes one of these and hands its parts to the panels that they want. Everything happens on the GUI thread.
+/// One run that is watched: its feed and all that is made of it. Without widgets; whoever embeds parts of the
+/// dashboard makes one of these and hands its parts to the panels that they want. Everything happens on the
+/// GUI thread.
 class RunSession : public QObject {
   Q_OBJECT
 
@@ -21,8 +22,8 @@ class RunSession : public QObject {
   explicit RunSession(const Theme& theme, StoreOptions options = {}, QObject* parent = nullptr);
   ~RunSession() override;
 
-  /// Watches this from now on; what was watched before is let go of and forgotten. `running`: by the GUI's clock; else
-  /// feed().poll_at() is the caller's.
+  /// Watches this from now on; what was watched before is let go of and forgotten. `running`: by the GUI's
+  /// clock; else feed().poll_at() is the caller's.
   void open(std::unique_ptr<observer::Source> source, bool running = true);
   bool is_open() const { return feed_ != nullptr; }
   /// Only while is_open().

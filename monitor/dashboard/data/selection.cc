@@ -13,11 +13,14 @@ void Selection::set_workers(int count) {
   Q_EMIT changed();
 }
 
-bool Selection::shown(int rank) const { return all_ != exceptions_.contains(rank); }
+bool Selection::shown(int rank) const {
+  return all_ != exceptions_.contains(rank);
+}
 
 int Selection::shown_count() const {
   int count = 0;
-  for (int rank = 0; rank < workers_; ++rank) count += shown(rank) ? 1 : 0;
+  for (int rank = 0; rank < workers_; ++rank)
+    count += shown(rank) ? 1 : 0;
   return count;
 }
 

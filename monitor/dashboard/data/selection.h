@@ -6,9 +6,9 @@
 
 namespace duet::dashboard {
 
-/// Which workers are drawn as lines of their own, and which one has the reader's attention. Shared by legend, plots, graph
-/// and table. Up to kManyWorkers everyone has a line from the start; above, plots show mean and band, and a worker gets a
-/// line on request.
+/// Which workers are drawn as lines of their own, and which one has the reader's attention. Shared by legend,
+/// plots, graph and table. Up to kManyWorkers everyone has a line from the start; above, plots show mean and
+/// band, and a worker gets a line on request.
 class Selection : public QObject {
   Q_OBJECT
 
@@ -41,9 +41,9 @@ class Selection : public QObject {
 
  private:
   int workers_ = 0;
-  bool all_ = true;           ///< what holds for whoever is not an exception
+  bool all_ = true;  ///< what holds for whoever is not an exception
   std::set<int> exceptions_;
-  bool chosen_ = false;       ///< show_all or show_none was asked for: the number of workers decides no longer
+  bool chosen_ = false;  ///< show_all or show_none was asked for: the number of workers decides no longer
   std::optional<int> soloed_;
   std::optional<int> focused_;
 };

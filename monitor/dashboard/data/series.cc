@@ -49,7 +49,8 @@ void Series::drop_oldest() {
   std::uint64_t width = 1;
   for (Level& level : levels_) {
     width *= kFan;
-    // A block that has lost a part of its samples is never asked as a whole: extremes() takes whole blocks only.
+    // A block that has lost a part of its samples is never asked as a whole: extremes() takes whole blocks
+    // only.
     if (!level.blocks.empty() && (level.first_block + 1) * width <= first_) {
       level.blocks.pop_front();
       ++level.first_block;
@@ -58,8 +59,10 @@ void Series::drop_oldest() {
 }
 
 void Series::forget_before(double time) {
-  while (!samples_.empty() && samples_.front().time < time) drop_oldest();
-  while (!marks_.empty() && marks_.front() < time) marks_.pop_front();
+  while (!samples_.empty() && samples_.front().time < time)
+    drop_oldest();
+  while (!marks_.empty() && marks_.front() < time)
+    marks_.pop_front();
 }
 
 void Series::set_capacity(std::size_t capacity) {
@@ -71,8 +74,8 @@ void Series::set_capacity(std::size_t capacity) {
 }
 
 std::size_t Series::lower_bound(double time, std::size_t hint) const {
-  const auto found = std::lower_bound(samples_.begin() + static_cast<std::ptrdiff_t>(hint), samples_.end(), time,
-                                      [](const Sample& sample, double at) { return sample.time < at; });
+  const auto found = std::lower_bound(samples_.begin() + static_cast<std::ptrdiff_t>(hint), samples_.end(),
+                                      time, [](const Sample& sample, double at) { return sample.time < at; });
   return static_cast<std::size_t>(found - samples_.begin());
 }
 

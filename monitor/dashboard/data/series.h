@@ -20,10 +20,11 @@ struct MinMax {
   void include(const MinMax& other);
 };
 
-/// One quantity of one worker over time: the newest samples up to a capacity, and above them a pyramid of minima and
-/// maxima, so that a picture of an hour costs no more than one of ten seconds and still shows every spike. The pyramid
-/// holds the newest, unfinished block too. Samples have non-decreasing times. A value that is not finite is kept as a
-/// mark, apart from the samples. Not thread-safe: the GUI thread owns every series.
+/// One quantity of one worker over time: the newest samples up to a capacity, and above them a pyramid of
+/// minima and maxima, so that a picture of an hour costs no more than one of ten seconds and still shows
+/// every spike. The pyramid holds the newest, unfinished block too. Samples have non-decreasing times. A
+/// value that is not finite is kept as a mark, apart from the samples. Not thread-safe: the GUI thread owns
+/// every series.
 class Series {
  public:
   explicit Series(std::size_t capacity);

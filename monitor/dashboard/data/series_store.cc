@@ -43,7 +43,8 @@ void SeriesStore::each(const Visit& visit) {
     visit(rank.loss);
     visit(rank.pairings);
   }
-  for (Series* series : {&consensus_mean_, &consensus_max_, &consensus_min_}) visit(*series);
+  for (Series* series : {&consensus_mean_, &consensus_max_, &consensus_min_})
+    visit(*series);
   for (Aggregate* aggregate : {&loss_, &pairings_, &target_}) {
     visit(aggregate->mean);
     visit(aggregate->low);
@@ -66,7 +67,8 @@ void SeriesStore::clear() {
 
 SeriesStore::Rank& SeriesStore::at(int rank) {
   if (rank >= ranks()) {
-    while (ranks() <= rank) ranks_.emplace_back(capacity_);
+    while (ranks() <= rank)
+      ranks_.emplace_back(capacity_);
     fit_capacity();
   }
   return ranks_[static_cast<std::size_t>(rank)];
@@ -92,7 +94,9 @@ void SeriesStore::set_now(double time) {
   if (!first_) first_ = now_;
 }
 
-double SeriesStore::shown_time(double time) const { return std::min(time + shift_, now_); }
+double SeriesStore::shown_time(double time) const {
+  return std::min(time + shift_, now_);
+}
 
 void SeriesStore::apply(const observer::Snapshot& snapshot, const observer::Update& update) {
   if (update.restarted) clear();
@@ -112,7 +116,8 @@ void SeriesStore::apply(const observer::Snapshot& snapshot, const observer::Upda
     }
     if (sample.target_pairings_per_second) target_.add(time, sample.rank, *sample.target_pairings_per_second);
   }
-  // What else came now tells when this was: after a jump in a recording that is long before the snapshot's time.
+  // What else came now tells when this was: after a jump in a recording that is long before the snapshot's
+  // time.
   const double arrived = update.worker_samples.empty() ? snapshot.time : update.worker_samples.back().time;
   for (const observer::ConsensusSample& tick : update.consensus) {
     const double time = shown_time(std::abs(tick.time - arrived) > kTickOff ? arrived : tick.time);

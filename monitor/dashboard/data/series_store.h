@@ -19,8 +19,8 @@ struct StoreOptions {
   std::size_t most_points = 4'000'000;
 };
 
-/// All that the time plots draw, kept for buffer_seconds and within most_points. Its times never run backwards: when the
-/// run's clock is set back, it goes on from where it was (and says how often that was).
+/// All that the time plots draw, kept for buffer_seconds and within most_points. Its times never run
+/// backwards: when the run's clock is set back, it goes on from where it was (and says how often that was).
 class SeriesStore {
  public:
   struct Rank {
@@ -79,8 +79,8 @@ class SeriesStore {
   Aggregate target_;
   std::optional<double> origin_;
   std::optional<double> first_;
-  double now_ = 0.0;          ///< on the plots' time line
-  double shift_ = 0.0;        ///< the plots' time line − the run's clock
+  double now_ = 0.0;    ///< on the plots' time line
+  double shift_ = 0.0;  ///< the plots' time line − the run's clock
   std::optional<double> run_now_;
   double swept_ = 0.0;
   std::uint64_t generation_ = 0;

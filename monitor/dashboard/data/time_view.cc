@@ -109,7 +109,9 @@ void TimeView::pause() {
   if (live()) fix(range());
 }
 
-void TimeView::toggle_live() { live() ? pause() : go_live(); }
+void TimeView::toggle_live() {
+  live() ? pause() : go_live();
+}
 
 void TimeView::set_cursor(std::optional<double> time) {
   if (time == cursor_) return;

@@ -16,8 +16,9 @@ struct TimeRange {
   bool operator==(const TimeRange&) const = default;
 };
 
-/// Which part of the run all time plots show: either they follow the newest data with a window of a fixed length, or they
-/// stand still on a range. It also has the crosshair that they share. Data may go on arriving in both cases.
+/// Which part of the run all time plots show: either they follow the newest data with a window of a fixed
+/// length, or they stand still on a range. It also has the crosshair that they share. Data may go on arriving
+/// in both cases.
 class TimeView : public QObject {
   Q_OBJECT
 
@@ -44,7 +45,8 @@ class TimeView : public QObject {
   void set_extent(TimeRange held);
   /// Stops following.
   void zoom_to(TimeRange range);
-  /// factor < 1 zooms in; `anchor` stays where it is. Stops following. Turns of a wheel after each other are one zoom.
+  /// factor < 1 zooms in; `anchor` stays where it is. Stops following. Turns of a wheel after each other are
+  /// one zoom.
   void zoom_at(double anchor, double factor);
   void pan_by(double seconds);
   /// The range before the last zoom; live, when there is none.
@@ -61,7 +63,8 @@ class TimeView : public QObject {
  Q_SIGNALS:
   void changed();
   void live_changed(bool live);
-  /// go_live() was asked for, whether or not it was live: plots let go of the values that they were zoomed to.
+  /// go_live() was asked for, whether or not it was live: plots let go of the values that they were zoomed
+  /// to.
   void went_live();
   void cursor_changed();
 

@@ -53,8 +53,10 @@ std::vector<int> roots(int n, const std::vector<Edge>& edges) {
     }
     return k;
   };
-  for (const Edge& edge : edges) parent[static_cast<std::size_t>(root(edge.a))] = root(edge.b);
-  for (int k = 0; k < n; ++k) parent[static_cast<std::size_t>(k)] = root(k);
+  for (const Edge& edge : edges)
+    parent[static_cast<std::size_t>(root(edge.a))] = root(edge.b);
+  for (int k = 0; k < n; ++k)
+    parent[static_cast<std::size_t>(k)] = root(k);
   return parent;
 }
 
@@ -110,14 +112,16 @@ Prediction predict(const GraphOfRun& run, const WhatIf& what) {
   std::erase_if(*edges, [&what](const Edge& edge) { return what.edges.contains({edge.a, edge.b}); });
 
   std::map<int, int> place;
-  for (std::size_t k = 0; k < members.size(); ++k) place[members[k]] = static_cast<int>(k);
+  for (std::size_t k = 0; k < members.size(); ++k)
+    place[members[k]] = static_cast<int>(k);
   for (Edge& edge : *edges) {
     edge.a = place[edge.a];
     edge.b = place[edge.b];
   }
   const std::vector<int> root = roots(prediction.workers, *edges);
   std::map<int, std::vector<int>> parts;
-  for (int k = 0; k < prediction.workers; ++k) parts[root[static_cast<std::size_t>(k)]].push_back(members[static_cast<std::size_t>(k)]);
+  for (int k = 0; k < prediction.workers; ++k)
+    parts[root[static_cast<std::size_t>(k)]].push_back(members[static_cast<std::size_t>(k)]);
   prediction.components = static_cast<int>(parts.size());
   if (prediction.components > 1) {
     prediction.cut_off = std::min_element(parts.begin(), parts.end(), [](const auto& a, const auto& b) {

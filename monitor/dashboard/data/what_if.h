@@ -36,15 +36,17 @@ struct Prediction {
   std::vector<int> cut_off;  ///< the smallest part, where there are several
   /// Where the graph hangs together; else χ₁ is infinite: nothing mixes.
   Constants constants;
-  /// Steps in which the squared consensus distance falls by e when nobody trains: √(χ₁ χ₂) for A²CiD², χ₁ without momentum.
+  /// Steps in which the squared consensus distance falls by e when nobody trains: √(χ₁ χ₂) for A²CiD², χ₁
+  /// without momentum.
   double mixing_steps = 0.0;
   std::string problem;  ///< not empty: there is no prediction, and why
   bool known() const { return problem.empty(); }
   bool connected() const { return components <= 1; }
 };
 
-/// As the run would do it: without a worker, the run's own policy repairs the graph among those left (a ring closes over the
-/// gap); edges that were taken out stay out. Pure; O(workers³) where the graph has no formula.
+/// As the run would do it: without a worker, the run's own policy repairs the graph among those left (a ring
+/// closes over the gap); edges that were taken out stay out. Pure; O(workers³) where the graph has no
+/// formula.
 Prediction predict(const GraphOfRun& run, const WhatIf& what);
 
 /// Beyond this many workers there is no prediction: it would take minutes.

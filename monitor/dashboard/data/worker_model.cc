@@ -17,7 +17,9 @@ using observer::WorkerState;
 constexpr double kTellAges = 1.0;
 constexpr std::size_t kMostRanges = 8;
 
-QString unknown() { return QStringLiteral("–"); }
+QString unknown() {
+  return QStringLiteral("–");
+}
 
 QString rate_text(const std::optional<double>& rate) {
   if (!rate) return unknown();
@@ -52,14 +54,17 @@ WorkerModel::Row WorkerModel::row_of(const observer::Worker& worker) {
   row.target = worker.target_pairings_per_second;
   row.waiting = worker.waiting_share;
   if (worker.sent_bytes_per_second || worker.received_bytes_per_second) {
-    row.bytes_per_second = worker.sent_bytes_per_second.value_or(0) + worker.received_bytes_per_second.value_or(0);
+    row.bytes_per_second =
+        worker.sent_bytes_per_second.value_or(0) + worker.received_bytes_per_second.value_or(0);
   }
   row.distance = worker.distance_to_mean;
   row.heard = worker.last_heard;
   return row;
 }
 
-void WorkerModel::tell(int first, int last) { Q_EMIT dataChanged(index(first, 0), index(last, kColumns - 1)); }
+void WorkerModel::tell(int first, int last) {
+  Q_EMIT dataChanged(index(first, 0), index(last, kColumns - 1));
+}
 
 void WorkerModel::apply(const observer::Snapshot& snapshot, const observer::Update& update) {
   now_ = snapshot.time;
@@ -71,7 +76,8 @@ void WorkerModel::apply(const observer::Snapshot& snapshot, const observer::Upda
     endRemoveRows();
   } else if (after > before) {
     beginInsertRows({}, before, after - 1);
-    for (int rank = before; rank < after; ++rank) rows_.push_back(row_of(snapshot.workers[static_cast<std::size_t>(rank)]));
+    for (int rank = before; rank < after; ++rank)
+      rows_.push_back(row_of(snapshot.workers[static_cast<std::size_t>(rank)]));
     endInsertRows();
   }
   // Ranges of neighbouring rows that really differ; after a new beginning all of them are looked at.
@@ -85,13 +91,16 @@ void WorkerModel::apply(const observer::Snapshot& snapshot, const observer::Upda
     ranges.back().second = rank;
   };
   if (update.restarted) {
-    for (int rank = 0; rank < after; ++rank) look(rank);
+    for (int rank = 0; rank < after; ++rank)
+      look(rank);
   } else {
-    for (const int rank : update.workers) look(rank);
+    for (const int rank : update.workers)
+      look(rank);
   }
   // A view sorts anew for each range: of many, one that has them all is cheaper.
   if (ranges.size() > kMostRanges) ranges = {{ranges.front().first, ranges.back().second}};
-  for (const auto& [first, last] : ranges) tell(first, last);
+  for (const auto& [first, last] : ranges)
+    tell(first, last);
   advance(snapshot);
 }
 
@@ -106,33 +115,53 @@ int WorkerModel::rowCount(const QModelIndex& parent) const {
   return parent.isValid() ? 0 : static_cast<int>(rows_.size());
 }
 
-int WorkerModel::columnCount(const QModelIndex& parent) const { return parent.isValid() ? 0 : kColumns; }
+int WorkerModel::columnCount(const QModelIndex& parent) const {
+  return parent.isValid() ? 0 : kColumns;
+}
 
 Tone WorkerModel::tone_of(WorkerState state) {
   switch (state) {
-    case WorkerState::kRunning: return Tone::kGood;
-    case WorkerState::kStraggling: return Tone::kWarning;
-    case WorkerState::kStalled: return Tone::kBad;
-    case WorkerState::kGone: return Tone::kBad;
-    case WorkerState::kFinished: return Tone::kNotice;
-    case WorkerState::kExpected: break;
+    case WorkerState::kRunning:
+      return Tone::kGood;
+    case WorkerState::kStraggling:
+      return Tone::kWarning;
+    case WorkerState::kStalled:
+      return Tone::kBad;
+    case WorkerState::kGone:
+      return Tone::kBad;
+    case WorkerState::kFinished:
+      return Tone::kNotice;
+    case WorkerState::kExpected:
+      break;
   }
   return Tone::kAbsent;
 }
 
 QString WorkerModel::text(const Row& row, int rank, int column) const {
   switch (column) {
-    case kRank: return QString::number(rank);
-    case kHost: return row.host;
-    case kState: return QString::fromLatin1(observer::to_string(row.state)) + (row.finite ? QString() : tr(", not finite"));
-    case kSteps: return count_text(row.steps);
-    case kStepsPerSecond: return rate_text(row.steps_per_second);
-    case kPairingsPerSecond: return rate_text(row.pairings_per_second);
-    case kWaiting: return row.waiting ? QStringLiteral("%1 %").arg(*row.waiting * 100, 0, 'f', 1) : unknown();
-    case kBytesPerSecond: return row.bytes_per_second ? bytes_text(*row.bytes_per_second) + "/s" : unknown();
-    case kDistance: return row.distance ? value_text(*row.distance) : unknown();
-    case kHeartbeat: return row.heard ? age_text(now_ - *row.heard) : unknown();
-    default: return {};
+    case kRank:
+      return QString::number(rank);
+    case kHost:
+      return row.host;
+    case kState:
+      return QString::fromLatin1(observer::to_string(row.state)) +
+             (row.finite ? QString() : tr(", not finite"));
+    case kSteps:
+      return count_text(row.steps);
+    case kStepsPerSecond:
+      return rate_text(row.steps_per_second);
+    case kPairingsPerSecond:
+      return rate_text(row.pairings_per_second);
+    case kWaiting:
+      return row.waiting ? QStringLiteral("%1 %").arg(*row.waiting * 100, 0, 'f', 1) : unknown();
+    case kBytesPerSecond:
+      return row.bytes_per_second ? bytes_text(*row.bytes_per_second) + "/s" : unknown();
+    case kDistance:
+      return row.distance ? value_text(*row.distance) : unknown();
+    case kHeartbeat:
+      return row.heard ? age_text(now_ - *row.heard) : unknown();
+    default:
+      return {};
   }
 }
 
@@ -141,25 +170,35 @@ QVariant WorkerModel::sort_key(const Row& row, int rank, int column) const {
     return QVariant(value && !std::isnan(*value) ? *value : std::numeric_limits<double>::infinity());
   };
   switch (column) {
-    case kHost: return row.host;
+    case kHost:
+      return row.host;
     // The worst first.
     case kState: {
       static constexpr int order[] = {4, 5, 2, 1, 3, 0};
       return order[static_cast<int>(row.state)] - (row.finite ? 0 : 10);
     }
-    case kSteps: return static_cast<qulonglong>(row.steps);
-    case kStepsPerSecond: return number(row.steps_per_second);
-    case kPairingsPerSecond: return number(row.pairings_per_second);
-    case kWaiting: return number(row.waiting);
-    case kBytesPerSecond: return number(row.bytes_per_second);
-    case kDistance: return number(row.distance);
-    case kHeartbeat: return row.heard ? QVariant(now_ - *row.heard) : number(std::nullopt);
-    default: return rank;
+    case kSteps:
+      return static_cast<qulonglong>(row.steps);
+    case kStepsPerSecond:
+      return number(row.steps_per_second);
+    case kPairingsPerSecond:
+      return number(row.pairings_per_second);
+    case kWaiting:
+      return number(row.waiting);
+    case kBytesPerSecond:
+      return number(row.bytes_per_second);
+    case kDistance:
+      return number(row.distance);
+    case kHeartbeat:
+      return row.heard ? QVariant(now_ - *row.heard) : number(std::nullopt);
+    default:
+      return rank;
   }
 }
 
 QString WorkerModel::tip(const Row& row, int rank, int column) const {
-  if (column == kPairingsPerSecond && row.target) return tr("target: %1 per second").arg(rate_text(row.target));
+  if (column == kPairingsPerSecond && row.target)
+    return tr("target: %1 per second").arg(rate_text(row.target));
   if (column == kState && !row.finite) return tr("its parameters are not finite");
   if (row.lives > 1) return tr("worker %1, seen in %2 lives: it was restarted").arg(rank).arg(row.lives);
   return {};
@@ -169,11 +208,15 @@ QVariant WorkerModel::data(const QModelIndex& index, int role) const {
   if (!index.isValid() || index.row() >= static_cast<int>(rows_.size())) return {};
   const Row& row = rows_[static_cast<std::size_t>(index.row())];
   switch (role) {
-    case Qt::DisplayRole: return text(row, index.row(), index.column());
-    case kSortRole: return sort_key(row, index.row(), index.column());
-    case Qt::ToolTipRole: return tip(row, index.row(), index.column());
+    case Qt::DisplayRole:
+      return text(row, index.row(), index.column());
+    case kSortRole:
+      return sort_key(row, index.row(), index.column());
+    case Qt::ToolTipRole:
+      return tip(row, index.row(), index.column());
     case Qt::TextAlignmentRole:
-      return int(Qt::AlignVCenter | (index.column() == kHost || index.column() == kState ? Qt::AlignLeft : Qt::AlignRight));
+      return int(Qt::AlignVCenter |
+                 (index.column() == kHost || index.column() == kState ? Qt::AlignLeft : Qt::AlignRight));
     case Qt::ForegroundRole:
       if (index.column() == kState) return theme_.tone(row.finite ? tone_of(row.state) : Tone::kBad);
       if (row.state == WorkerState::kGone) return theme_.muted;
@@ -181,7 +224,8 @@ QVariant WorkerModel::data(const QModelIndex& index, int role) const {
     case Qt::DecorationRole:
       if (index.column() == kRank) return theme_.rank(index.row());
       return {};
-    default: return {};
+    default:
+      return {};
   }
 }
 
@@ -192,26 +236,42 @@ QVariant WorkerModel::headerData(int section, Qt::Orientation orientation, int r
   }
   if (role == Qt::ToolTipRole) {
     switch (section) {
-      case kWaiting: return tr("share of the trainer's time that it waited for meetings or peers");
-      case kBytesPerSecond: return tr("sent and received, per second");
-      case kDistance: return tr("‖x_i − x̄‖: how far its parameters are from the mean of all workers");
-      case kHeartbeat: return tr("seconds since its last frame");
-      default: return {};
+      case kWaiting:
+        return tr("share of the trainer's time that it waited for meetings or peers");
+      case kBytesPerSecond:
+        return tr("sent and received, per second");
+      case kDistance:
+        return tr("‖x_i − x̄‖: how far its parameters are from the mean of all workers");
+      case kHeartbeat:
+        return tr("seconds since its last frame");
+      default:
+        return {};
     }
   }
   if (role != Qt::DisplayRole) return {};
   switch (section) {
-    case kRank: return tr("rank");
-    case kHost: return tr("host");
-    case kState: return tr("state");
-    case kSteps: return tr("steps");
-    case kStepsPerSecond: return tr("steps/s");
-    case kPairingsPerSecond: return tr("pairings/s");
-    case kWaiting: return tr("waiting");
-    case kBytesPerSecond: return tr("traffic");
-    case kDistance: return tr("to mean");
-    case kHeartbeat: return tr("heard");
-    default: return {};
+    case kRank:
+      return tr("rank");
+    case kHost:
+      return tr("host");
+    case kState:
+      return tr("state");
+    case kSteps:
+      return tr("steps");
+    case kStepsPerSecond:
+      return tr("steps/s");
+    case kPairingsPerSecond:
+      return tr("pairings/s");
+    case kWaiting:
+      return tr("waiting");
+    case kBytesPerSecond:
+      return tr("traffic");
+    case kDistance:
+      return tr("to mean");
+    case kHeartbeat:
+      return tr("heard");
+    default:
+      return {};
   }
 }
 

@@ -10,14 +10,23 @@
 
 namespace duet::dashboard {
 
-/// The table of workers: row k is rank k. Patched, never reset: rows come at the end, changes are told as ranges of
-/// neighbouring rows, and views keep their selection, order and place.
+/// The table of workers: row k is rank k. Patched, never reset: rows come at the end, changes are told as
+/// ranges of neighbouring rows, and views keep their selection, order and place.
 class WorkerModel : public QAbstractTableModel {
   Q_OBJECT
 
  public:
   enum ColumnName {
-    kRank, kHost, kState, kSteps, kStepsPerSecond, kPairingsPerSecond, kWaiting, kBytesPerSecond, kDistance, kHeartbeat,
+    kRank,
+    kHost,
+    kState,
+    kSteps,
+    kStepsPerSecond,
+    kPairingsPerSecond,
+    kWaiting,
+    kBytesPerSecond,
+    kDistance,
+    kHeartbeat,
     kColumns
   };
   /// A number (or text) to sort by; what is not known comes last.
@@ -44,7 +53,8 @@ class WorkerModel : public QAbstractTableModel {
     bool finite = true;
     std::uint64_t steps = 0;
     int lives = 0;
-    std::optional<double> steps_per_second, pairings_per_second, target, waiting, bytes_per_second, distance, heard;
+    std::optional<double> steps_per_second, pairings_per_second, target, waiting, bytes_per_second, distance,
+        heard;
     bool operator==(const Row&) const = default;
   };
   static Row row_of(const observer::Worker& worker);

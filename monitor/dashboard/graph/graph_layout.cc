@@ -23,7 +23,8 @@ QPointF on_circle(double share, double radius = kRadius) {
 
 std::vector<QPointF> circle(int workers) {
   std::vector<QPointF> places;
-  for (int k = 0; k < workers; ++k) places.push_back(on_circle(double(k) / workers));
+  for (int k = 0; k < workers; ++k)
+    places.push_back(on_circle(double(k) / workers));
   return places;
 }
 
@@ -39,7 +40,8 @@ std::vector<QPointF> open_circle(int workers) {
 
 std::vector<QPointF> star(int workers) {
   std::vector<QPointF> places{{0.5, 0.5}};
-  for (int k = 1; k < workers; ++k) places.push_back(on_circle(double(k - 1) / (workers - 1)));
+  for (int k = 1; k < workers; ++k)
+    places.push_back(on_circle(double(k - 1) / (workers - 1)));
   return places;
 }
 
@@ -72,7 +74,8 @@ std::vector<QPointF> torus(int rows, int columns) {
     for (int column = 0; column < columns; ++column) {
       const double major = kTurn * (column + 0.12) / columns;
       const double radius = 0.31 + kTube * std::cos(minor);
-      places.push_back({0.5 + radius * std::cos(major), 0.5 + kSlant * radius * std::sin(major) + kLift * std::sin(minor)});
+      places.push_back({0.5 + radius * std::cos(major),
+                        0.5 + kSlant * radius * std::sin(major) + kLift * std::sin(minor)});
     }
   }
   return places;
@@ -122,10 +125,12 @@ void fit(std::vector<QPointF>& places) {
   }
   const double size = std::max({right - left, bottom - top, 1e-6});
   const QPointF middle((left + right) / 2, (top + bottom) / 2);
-  for (QPointF& place : places) place = QPointF(0.5, 0.5) + (place - middle) * (2 * kRadius / size);
+  for (QPointF& place : places)
+    place = QPointF(0.5, 0.5) + (place - middle) * (2 * kRadius / size);
 }
 
-std::vector<QPointF> by_forces(const GraphShape& shape, const std::vector<QPointF>& before, std::uint64_t seed) {
+std::vector<QPointF> by_forces(const GraphShape& shape, const std::vector<QPointF>& before,
+                               std::uint64_t seed) {
   const auto n = static_cast<std::size_t>(shape.workers);
   std::vector<std::pair<int, int>> edges;
   for (const auto& [a, b] : shape.edges) {
@@ -135,7 +140,8 @@ std::vector<QPointF> by_forces(const GraphShape& shape, const std::vector<QPoint
   // Not std::uniform_real_distribution: its numbers differ between libraries, pictures must not.
   const auto draw = [&random] { return double(random() >> 11) * 0x1p-53; };
   std::vector<QPointF> places = circle(shape.workers);
-  for (QPointF& place : places) place += QPointF(draw() - 0.5, draw() - 0.5) * 0.05;
+  for (QPointF& place : places)
+    place += QPointF(draw() - 0.5, draw() - 0.5) * 0.05;
   std::vector<bool> movable(n, true);
   const std::size_t kept = std::min(before.size(), n);
   for (std::size_t k = 0; k < kept; ++k) {
@@ -168,7 +174,8 @@ std::vector<QPointF> by_forces(const GraphShape& shape, const std::vector<QPoint
 
 }  // namespace
 
-std::vector<QPointF> layout_graph(const GraphShape& shape, const std::vector<QPointF>& before, std::uint64_t seed) {
+std::vector<QPointF> layout_graph(const GraphShape& shape, const std::vector<QPointF>& before,
+                                  std::uint64_t seed) {
   if (shape.workers <= 0) return {};
   if (shape.workers == 1) return {{0.5, 0.5}};
   const std::string_view description = shape.description;

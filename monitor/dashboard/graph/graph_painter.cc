@@ -43,7 +43,8 @@ QPointF GraphPainter::to_screen(const QRectF& rect, const GraphCamera& camera, Q
   const double side = std::max(1.0, std::min(inner.width(), inner.height())) * camera.zoom;
   // A graph in a wide dock may be stretched a little: rings stay rings, and the room is used.
   const double stretch = std::clamp(inner.width() / std::max(1.0, inner.height()), 1.0, 1.6);
-  return inner.center() + QPointF((place.x() - camera.centre.x()) * side * stretch, (place.y() - camera.centre.y()) * side);
+  return inner.center() +
+         QPointF((place.x() - camera.centre.x()) * side * stretch, (place.y() - camera.centre.y()) * side);
 }
 
 QPointF GraphPainter::to_place(const QRectF& rect, const GraphCamera& camera, QPointF screen) const {
@@ -123,13 +124,13 @@ void GraphPainter::paint_edge(QPainter& painter, const QRectF& rect, const Graph
     painter.setPen(QPen(glow, width + 7, Qt::SolidLine, Qt::RoundCap));
     painter.drawLine(a, b);
   }
-  painter.setPen(QPen(theme_.age(age), std::max(width, age >= 1 ? 1.6 : width), age >= 1 ? Qt::DashLine : Qt::SolidLine,
-                      Qt::FlatCap));
+  painter.setPen(QPen(theme_.age(age), std::max(width, age >= 1 ? 1.6 : width),
+                      age >= 1 ? Qt::DashLine : Qt::SolidLine, Qt::FlatCap));
   painter.drawLine(a, b);
 }
 
-void GraphPainter::paint_node(QPainter& painter, const QPointF& at, double radius, int rank, const GraphNode& node,
-                              bool focused) const {
+void GraphPainter::paint_node(QPainter& painter, const QPointF& at, double radius, int rank,
+                              const GraphNode& node, bool focused) const {
   const bool absent = node.state == WorkerState::kGone || node.state == WorkerState::kExpected;
   const QColor color = theme_.rank(rank);
   if (focused) {
@@ -137,7 +138,8 @@ void GraphPainter::paint_node(QPainter& painter, const QPointF& at, double radiu
     painter.setBrush(Qt::NoBrush);
     painter.drawEllipse(at, radius + 5, radius + 5);
   }
-  painter.setPen(QPen(absent ? theme_.muted : theme_.surface, absent ? 1.5 : 1.5, absent ? Qt::DashLine : Qt::SolidLine));
+  painter.setPen(QPen(absent ? theme_.muted : theme_.surface, absent ? 1.5 : 1.5,
+                      absent ? Qt::DashLine : Qt::SolidLine));
   painter.setBrush(absent || node.removed ? theme_.surface : color);
   painter.drawEllipse(at, radius, radius);
   if (radius >= 8) {
@@ -158,12 +160,21 @@ void GraphPainter::paint_node(QPainter& painter, const QPointF& at, double radiu
     tone = Tone::kBad;
   } else {
     switch (node.state) {
-      case WorkerState::kStraggling: sign = QStringLiteral("~"); break;
-      case WorkerState::kStalled: sign = QStringLiteral("!"), tone = Tone::kBad; break;
-      case WorkerState::kGone: sign = QStringLiteral("×"), tone = Tone::kBad; break;
-      case WorkerState::kFinished: sign = QStringLiteral("✓"), tone = Tone::kGood; break;
+      case WorkerState::kStraggling:
+        sign = QStringLiteral("~");
+        break;
+      case WorkerState::kStalled:
+        sign = QStringLiteral("!"), tone = Tone::kBad;
+        break;
+      case WorkerState::kGone:
+        sign = QStringLiteral("×"), tone = Tone::kBad;
+        break;
+      case WorkerState::kFinished:
+        sign = QStringLiteral("✓"), tone = Tone::kGood;
+        break;
       case WorkerState::kExpected:
-      case WorkerState::kRunning: break;
+      case WorkerState::kRunning:
+        break;
     }
   }
   if (sign.isEmpty()) return;
@@ -176,7 +187,8 @@ void GraphPainter::paint_node(QPainter& painter, const QPointF& at, double radiu
   bold.setBold(true);
   painter.setFont(bold);
   painter.setPen(Theme::readable_on(theme_.tone(tone)));
-  painter.drawText(QRectF(centre.x() - badge, centre.y() - badge, 2 * badge, 2 * badge), Qt::AlignCenter, sign);
+  painter.drawText(QRectF(centre.x() - badge, centre.y() - badge, 2 * badge, 2 * badge), Qt::AlignCenter,
+                   sign);
 }
 
 void GraphPainter::paint_key(QPainter& painter, const QRectF& rect, const GraphScene& scene) const {
@@ -205,14 +217,15 @@ void GraphPainter::paint_key(QPainter& painter, const QRectF& rect, const GraphS
   text(last);
   text(QStringLiteral("0"));
   QLinearGradient gradient(x, 0, x + kBar, 0);
-  for (const double share : {0.0, 0.25, 0.5, 0.75, 1.0}) gradient.setColorAt(share, theme_.age(share));
+  for (const double share : {0.0, 0.25, 0.5, 0.75, 1.0})
+    gradient.setColorAt(share, theme_.age(share));
   painter.fillRect(QRectF(x, middle - 3.5, kBar, 7), gradient);
   x += kBar + 6;
   text(old);
 }
 
-std::optional<int> GraphPainter::node_at(const QRectF& rect, const GraphScene& scene, const GraphCamera& camera,
-                                         QPointF at) const {
+std::optional<int> GraphPainter::node_at(const QRectF& rect, const GraphScene& scene,
+                                         const GraphCamera& camera, QPointF at) const {
   const double reach = std::max(node_radius(rect, camera, scene.nodes.size()) + 2, 6.0);
   std::optional<int> found;
   double nearest = reach;
@@ -232,7 +245,8 @@ std::optional<std::size_t> GraphPainter::edge_at(const QRectF& rect, const Graph
   double nearest = kReach;
   for (std::size_t k = 0; k < scene.edges.size(); ++k) {
     const GraphEdge& edge = scene.edges[k];
-    if (std::max(edge.a, edge.b) >= static_cast<int>(scene.nodes.size()) || std::min(edge.a, edge.b) < 0) continue;
+    if (std::max(edge.a, edge.b) >= static_cast<int>(scene.nodes.size()) || std::min(edge.a, edge.b) < 0)
+      continue;
     const double distance = distance_to_segment(at, to_screen(rect, camera, scene.nodes[edge.a].place),
                                                 to_screen(rect, camera, scene.nodes[edge.b].place));
     if (distance < nearest) {

@@ -17,8 +17,8 @@ struct GraphCamera {
   bool operator==(const GraphCamera&) const = default;
 };
 
-/// Draws the living graph: node = worker in its colour, with a sign where its state is not "running"; edge width = rate,
-/// colour = age of the last meeting, dashes = old, a glow = they meet. Pure.
+/// Draws the living graph: node = worker in its colour, with a sign where its state is not "running"; edge
+/// width = rate, colour = age of the last meeting, dashes = old, a glow = they meet. Pure.
 class GraphPainter {
  public:
   GraphPainter(const Theme& theme, const QFont& font);
@@ -30,7 +30,8 @@ class GraphPainter {
   QPointF to_place(const QRectF& rect, const GraphCamera& camera, QPointF screen) const;
   double node_radius(const QRectF& rect, const GraphCamera& camera, std::size_t nodes) const;
 
-  std::optional<int> node_at(const QRectF& rect, const GraphScene& scene, const GraphCamera& camera, QPointF at) const;
+  std::optional<int> node_at(const QRectF& rect, const GraphScene& scene, const GraphCamera& camera,
+                             QPointF at) const;
   /// Index into scene.edges.
   std::optional<std::size_t> edge_at(const QRectF& rect, const GraphScene& scene, const GraphCamera& camera,
                                      QPointF at) const;

@@ -21,11 +21,11 @@ struct GraphNode {
 struct GraphEdge {
   int a = 0;
   int b = 0;
-  double rate = 0.0;               ///< meetings per second
-  std::optional<double> age = std::nullopt;       ///< seconds since the last meeting
-  double pulse = 0.0;              ///< 1: they meet just now … 0: that is over
+  double rate = 0.0;                         ///< meetings per second
+  std::optional<double> age = std::nullopt;  ///< seconds since the last meeting
+  double pulse = 0.0;                        ///< 1: they meet just now … 0: that is over
   bool in_graph = true;
-  bool removed = false;            ///< in the what-if
+  bool removed = false;  ///< in the what-if
   QString tip = {};
 };
 

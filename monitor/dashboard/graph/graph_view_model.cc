@@ -12,7 +12,9 @@ namespace duet::dashboard {
 
 namespace {
 
-QString tr(const char* text) { return QCoreApplication::translate("GraphViewModel", text); }
+QString tr(const char* text) {
+  return QCoreApplication::translate("GraphViewModel", text);
+}
 
 QString known(const std::optional<double>& value, const QString& unit) {
   return value ? value_text(*value) + unit : QStringLiteral("–");
@@ -37,7 +39,8 @@ QString edge_tip(const observer::Edge& edge, double now) {
       .arg(known(edge.meeting_age(now), " s"));
 }
 
-/// Above this many edges tips are made for nobody: they cost more than the picture. Below, once in so many seconds.
+/// Above this many edges tips are made for nobody: they cost more than the picture. Below, once in so many
+/// seconds.
 constexpr std::size_t kTips = 4000;
 constexpr double kTipInterval = 1.0;
 /// An edge counts as old after the time of this many meetings at its target rate.
@@ -62,13 +65,15 @@ void GraphViewModel::lay_out(const observer::Snapshot& snapshot) {
   std::vector<QPointF> before;
   // Places of another kind of graph, or of one whose edges were not known yet, are not worth keeping.
   if (description_ == shape.description && edges_laid_out_ > 0) {
-    for (const GraphNode& node : scene_.nodes) before.push_back(node.place);
+    for (const GraphNode& node : scene_.nodes)
+      before.push_back(node.place);
   }
   description_ = shape.description;
   edges_laid_out_ = shape.edges.size();
   const std::vector<QPointF> places = layout_graph(shape, before);
   scene_.nodes.resize(places.size());
-  for (std::size_t k = 0; k < places.size(); ++k) scene_.nodes[k].place = places[k];
+  for (std::size_t k = 0; k < places.size(); ++k)
+    scene_.nodes[k].place = places[k];
 }
 
 void GraphViewModel::apply(const observer::Snapshot& snapshot, bool shape_changed, const WhatIf& what) {
@@ -111,7 +116,8 @@ void GraphViewModel::apply(const observer::Snapshot& snapshot, bool shape_change
   // Round, and with room: edges do not change their width whenever the busiest one does.
   scene_.largest_rate = largest > 0 ? AxisScale::nice_step(largest) : 0.0;
   if (targets > 0) {
-    scene_.old_age = AxisScale::nice_step(std::clamp(kOldMeetings * static_cast<double>(targets) / target, 2.0, 600.0));
+    scene_.old_age =
+        AxisScale::nice_step(std::clamp(kOldMeetings * static_cast<double>(targets) / target, 2.0, 600.0));
   }
 }
 

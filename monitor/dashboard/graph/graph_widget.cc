@@ -45,7 +45,8 @@ void GraphWidget::pick_edge(std::optional<std::pair<int, int>> ends) {
 }
 
 QPointF GraphWidget::screen_place(int rank) const {
-  return GraphPainter(theme_, font()).to_screen(rect(), camera_, scene_.nodes.at(static_cast<std::size_t>(rank)).place);
+  return GraphPainter(theme_, font())
+      .to_screen(rect(), camera_, scene_.nodes.at(static_cast<std::size_t>(rank)).place);
 }
 
 void GraphWidget::render_to(QPainter& painter, const QRectF& rect) const {
@@ -92,7 +93,8 @@ void GraphWidget::mousePressEvent(QMouseEvent* event) {
 void GraphWidget::mouseMoveEvent(QMouseEvent* event) {
   if (!pan_from_) return;
   const GraphPainter painter(theme_, font());
-  camera_.centre += painter.to_place(rect(), camera_, *pan_from_) - painter.to_place(rect(), camera_, event->position());
+  camera_.centre +=
+      painter.to_place(rect(), camera_, *pan_from_) - painter.to_place(rect(), camera_, event->position());
   camera_.centre = {std::clamp(camera_.centre.x(), -0.5, 1.5), std::clamp(camera_.centre.y(), -0.5, 1.5)};
   pan_from_ = event->position();
   update();
@@ -169,11 +171,15 @@ void GraphWidget::keyPressEvent(QKeyEvent* event) {
       Q_EMIT worker_picked((from + step + nodes) % nodes);
       return;
     }
-    case Qt::Key_Up: return step_edge(-1);
-    case Qt::Key_Down: return step_edge(1);
+    case Qt::Key_Up:
+      return step_edge(-1);
+    case Qt::Key_Down:
+      return step_edge(1);
     case Qt::Key_Plus:
-    case Qt::Key_Equal: return zoom_at(QRectF(rect()).center(), kWheelZoom);
-    case Qt::Key_Minus: return zoom_at(QRectF(rect()).center(), 1 / kWheelZoom);
+    case Qt::Key_Equal:
+      return zoom_at(QRectF(rect()).center(), kWheelZoom);
+    case Qt::Key_Minus:
+      return zoom_at(QRectF(rect()).center(), 1 / kWheelZoom);
     case Qt::Key_0:
       camera_ = {};
       return update();
@@ -191,7 +197,8 @@ void GraphWidget::keyPressEvent(QKeyEvent* event) {
         return;
       }
       [[fallthrough]];
-    default: QWidget::keyPressEvent(event);
+    default:
+      QWidget::keyPressEvent(event);
   }
 }
 
@@ -203,10 +210,12 @@ void GraphWidget::contextMenuEvent(QContextMenuEvent* event) {
   const GraphEdge* edge = nullptr;
   if (by_mouse) {
     rank = painter.node_at(rect(), scene_, camera_, event->pos());
-    if (const auto index = painter.edge_at(rect(), scene_, camera_, event->pos())) edge = &scene_.edges[*index];
+    if (const auto index = painter.edge_at(rect(), scene_, camera_, event->pos()))
+      edge = &scene_.edges[*index];
   } else if (picked_edge_) {
-    const auto found = std::find_if(scene_.edges.begin(), scene_.edges.end(),
-                                    [this](const GraphEdge& one) { return std::pair(one.a, one.b) == *picked_edge_; });
+    const auto found = std::find_if(scene_.edges.begin(), scene_.edges.end(), [this](const GraphEdge& one) {
+      return std::pair(one.a, one.b) == *picked_edge_;
+    });
     if (found != scene_.edges.end()) edge = &*found;
   } else if (scene_.focused && *scene_.focused < static_cast<int>(scene_.nodes.size())) {
     rank = scene_.focused;
@@ -216,8 +225,9 @@ void GraphWidget::contextMenuEvent(QContextMenuEvent* event) {
   if (rank) {
     const int who = *rank;
     const bool removed = scene_.nodes[static_cast<std::size_t>(who)].removed;
-    menu->addAction(removed ? tr("What if: put worker %1 back").arg(who) : tr("What if: without worker %1").arg(who), this,
-                    [this, who] { Q_EMIT worker_removal_asked(who); });
+    menu->addAction(
+        removed ? tr("What if: put worker %1 back").arg(who) : tr("What if: without worker %1").arg(who),
+        this, [this, who] { Q_EMIT worker_removal_asked(who); });
   } else if (edge != nullptr) {
     const int a = edge->a;
     const int b = edge->b;
@@ -229,7 +239,11 @@ void GraphWidget::contextMenuEvent(QContextMenuEvent* event) {
   menu->popup(event->globalPos());
 }
 
-void GraphWidget::focusInEvent(QFocusEvent*) { update(); }
-void GraphWidget::focusOutEvent(QFocusEvent*) { update(); }
+void GraphWidget::focusInEvent(QFocusEvent*) {
+  update();
+}
+void GraphWidget::focusOutEvent(QFocusEvent*) {
+  update();
+}
 
 }  // namespace duet::dashboard

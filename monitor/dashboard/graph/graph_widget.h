@@ -10,10 +10,10 @@
 
 namespace duet::dashboard {
 
-/// The graph with mouse and keys. Click = attention to that worker; wheel = zoom, Ctrl-drag or middle-drag = pan,
-/// double-click = all of it; a click on an edge marks it. Delete, or the context menu, asks to take a worker or an edge out
-/// (what-if). Keys: Left and Right go from worker to worker, Up and Down from edge to edge of that worker, + and − zoom, 0
-/// shows all, Escape gives the attention up.
+/// The graph with mouse and keys. Click = attention to that worker; wheel = zoom, Ctrl-drag or middle-drag =
+/// pan, double-click = all of it; a click on an edge marks it. Delete, or the context menu, asks to take a
+/// worker or an edge out (what-if). Keys: Left and Right go from worker to worker, Up and Down from edge to
+/// edge of that worker, + and − zoom, 0 shows all, Escape gives the attention up.
 class GraphWidget : public QWidget {
   Q_OBJECT
 

@@ -20,7 +20,8 @@ constexpr double kFirst = 0.08;
 class HeatTable {
  public:
   explicit HeatTable(const Theme& theme) {
-    for (int k = 0; k <= kLast; ++k) colors_[static_cast<std::size_t>(k)] = theme.heat(kFirst + (1 - kFirst) * k / kLast).rgb();
+    for (int k = 0; k <= kLast; ++k)
+      colors_[static_cast<std::size_t>(k)] = theme.heat(kFirst + (1 - kFirst) * k / kLast).rgb();
   }
   QRgb at(float share) const {
     return colors_[static_cast<std::size_t>(std::clamp(share, 0.0F, 1.0F) * kLast)];
@@ -97,16 +98,17 @@ void MatrixPainter::paint_ranks(QPainter& painter, const QRectF& square, const M
   const double cell = square.width() / content.size;
   const double width = metrics.horizontalAdvance(QString::number(content.size - 1)) + 6;
   const int every_column = std::max(1, static_cast<int>(AxisScale::nice_step(std::ceil(width / cell))));
-  const int every_row = std::max(1, static_cast<int>(AxisScale::nice_step(std::ceil(metrics.height() / cell))));
+  const int every_row =
+      std::max(1, static_cast<int>(AxisScale::nice_step(std::ceil(metrics.height() / cell))));
   painter.setPen(theme_.muted);
   for (int rank = 0; rank < content.size; rank += every_column) {
-    painter.drawText(QRectF(square.left() + (rank + 0.5) * cell - width, square.top() - metrics.height() - 2, 2 * width,
-                            metrics.height()),
+    painter.drawText(QRectF(square.left() + (rank + 0.5) * cell - width, square.top() - metrics.height() - 2,
+                            2 * width, metrics.height()),
                      Qt::AlignCenter, QString::number(rank));
   }
   for (int rank = 0; rank < content.size; rank += every_row) {
-    painter.drawText(QRectF(square.left() - 60 - 5, square.top() + (rank + 0.5) * cell - metrics.height() / 2, 60,
-                            metrics.height()),
+    painter.drawText(QRectF(square.left() - 60 - 5, square.top() + (rank + 0.5) * cell - metrics.height() / 2,
+                            60, metrics.height()),
                      Qt::AlignRight | Qt::AlignVCenter, QString::number(rank));
   }
 }
@@ -116,7 +118,8 @@ void MatrixPainter::paint_key(QPainter& painter, const QRect& rect, const QRectF
   const QFontMetricsF metrics(font_);
   const QRectF bar(square.right() + 12, square.top(), 10, square.height());
   QLinearGradient gradient(0, bar.bottom(), 0, bar.top());
-  for (int k = 0; k <= 10; ++k) gradient.setColorAt(k / 10.0, theme_.heat(kFirst + (1 - kFirst) * k / 10));
+  for (int k = 0; k <= 10; ++k)
+    gradient.setColorAt(k / 10.0, theme_.heat(kFirst + (1 - kFirst) * k / 10));
   painter.fillRect(bar, gradient);
   painter.setPen(QPen(theme_.frame, 1));
   painter.drawRect(bar);
@@ -128,7 +131,8 @@ void MatrixPainter::paint_key(QPainter& painter, const QRect& rect, const QRectF
   };
   label(bar.top() - 2, content.largest);
   label(bar.bottom() - metrics.height() + 2, 0);
-  if (bar.height() > 4 * metrics.height()) label(bar.center().y() - metrics.height() / 2, content.largest / 2);
+  if (bar.height() > 4 * metrics.height())
+    label(bar.center().y() - metrics.height() / 2, content.largest / 2);
 }
 
 std::optional<std::pair<int, int>> MatrixPainter::cell_at(const QRect& rect, const MatrixContent& content,
@@ -136,7 +140,9 @@ std::optional<std::pair<int, int>> MatrixPainter::cell_at(const QRect& rect, con
   const QRectF box = square(rect, content);
   if (content.size == 0 || box.width() <= 0 || !box.contains(at)) return std::nullopt;
   const double cell = box.width() / content.size;
-  const auto index = [&](double offset) { return std::clamp(static_cast<int>(offset / cell), 0, content.size - 1); };
+  const auto index = [&](double offset) {
+    return std::clamp(static_cast<int>(offset / cell), 0, content.size - 1);
+  };
   return std::pair{index(at.y() - box.top()), index(at.x() - box.left())};
 }
 

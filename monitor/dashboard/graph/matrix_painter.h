@@ -29,11 +29,13 @@ class MatrixPainter {
   MatrixPainter(const Theme& theme, const QFont& font);
   void paint(QPainter& painter, const QRect& rect, const MatrixContent& content) const;
   QRectF square(const QRect& rect, const MatrixContent& content) const;
-  std::optional<std::pair<int, int>> cell_at(const QRect& rect, const MatrixContent& content, QPointF at) const;
+  std::optional<std::pair<int, int>> cell_at(const QRect& rect, const MatrixContent& content,
+                                             QPointF at) const;
 
  private:
   void paint_ranks(QPainter& painter, const QRectF& square, const MatrixContent& content) const;
-  void paint_key(QPainter& painter, const QRect& rect, const QRectF& square, const MatrixContent& content) const;
+  void paint_key(QPainter& painter, const QRect& rect, const QRectF& square,
+                 const MatrixContent& content) const;
 
   const Theme& theme_;
   QFont font_;

@@ -28,7 +28,9 @@ void MatrixWidget::set_content(MatrixContent content) {
   update();
 }
 
-QRectF MatrixWidget::square() const { return MatrixPainter(theme_, font()).square(rect(), content_); }
+QRectF MatrixWidget::square() const {
+  return MatrixPainter(theme_, font()).square(rect(), content_);
+}
 
 QString MatrixWidget::cell_text(int row, int column) const {
   const float value = content_.at(row, column);
@@ -80,7 +82,11 @@ void MatrixWidget::keyPressEvent(QKeyEvent* event) {
   }
 }
 
-void MatrixWidget::focusInEvent(QFocusEvent*) { update(); }
-void MatrixWidget::focusOutEvent(QFocusEvent*) { update(); }
+void MatrixWidget::focusInEvent(QFocusEvent*) {
+  update();
+}
+void MatrixWidget::focusOutEvent(QFocusEvent*) {
+  update();
+}
 
 }  // namespace duet::dashboard

@@ -6,8 +6,8 @@
 
 namespace duet::dashboard {
 
-/// The pairing matrix with a tip for each cell; a click gives attention to the row's worker, Up and Down go from worker to
-/// worker, Escape gives the attention up.
+/// The pairing matrix with a tip for each cell; a click gives attention to the row's worker, Up and Down go
+/// from worker to worker, Escape gives the attention up.
 class MatrixWidget : public QWidget {
   Q_OBJECT
 

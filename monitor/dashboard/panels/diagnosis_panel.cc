@@ -13,9 +13,12 @@ constexpr int kPadding = 26;  ///< of a button, beside its text
 
 Tone tone_of(observer::Severity severity) {
   switch (severity) {
-    case observer::Severity::kError: return Tone::kBad;
-    case observer::Severity::kWarning: return Tone::kWarning;
-    case observer::Severity::kInfo: break;
+    case observer::Severity::kError:
+      return Tone::kBad;
+    case observer::Severity::kWarning:
+      return Tone::kWarning;
+    case observer::Severity::kInfo:
+      break;
   }
   return Tone::kNotice;
 }
@@ -54,8 +57,10 @@ DiagnosisPanel::DiagnosisPanel(const Theme& theme, QWidget* parent)
 
 QString DiagnosisPanel::style(Tone tone) const {
   return QStringLiteral(
-             "QPushButton { color: %1; background: %2; border: 1px solid %1; border-radius: 4px; padding: 2px 8px;"
-             " text-align: left; } QPushButton:hover, QPushButton:focus { border: 2px solid %1; padding: 1px 7px; }")
+             "QPushButton { color: %1; background: %2; border: 1px solid %1; border-radius: 4px; padding: "
+             "2px 8px;"
+             " text-align: left; } QPushButton:hover, QPushButton:focus { border: 2px solid %1; padding: 1px "
+             "7px; }")
       .arg(theme_.tone(tone).name(), theme_.tone_surface(tone).name());
 }
 
@@ -72,7 +77,8 @@ void DiagnosisPanel::apply(const std::vector<observer::Finding>& findings, bool 
 }
 
 bool DiagnosisPanel::pressed() const {
-  return std::any_of(buttons_.begin(), buttons_.end(), [](const QPushButton* button) { return button->isDown(); });
+  return std::any_of(buttons_.begin(), buttons_.end(),
+                     [](const QPushButton* button) { return button->isDown(); });
 }
 
 void DiagnosisPanel::arrange() {
@@ -80,7 +86,8 @@ void DiagnosisPanel::arrange() {
   const QFontMetrics metrics(font());
   int room = width() - 20 - metrics.horizontalAdvance(tr("+%1 more").arg(999)) - kPadding;
   std::size_t shown = 0;
-  const auto put = [this](QPushButton* button, const QString& text, const QString& tip, Tone tone, bool enabled) {
+  const auto put = [this](QPushButton* button, const QString& text, const QString& tip, Tone tone,
+                          bool enabled) {
     if (button->text() != text) button->setText(text);
     if (button->toolTip() != tip) button->setToolTip(tip);
     if (const QString wanted = style(tone); button->styleSheet() != wanted) button->setStyleSheet(wanted);
@@ -98,16 +105,19 @@ void DiagnosisPanel::arrange() {
     int wanted = metrics.horizontalAdvance(text) + kPadding;
     if (shown > 0 && wanted > room) break;
     if (wanted > room) text = metrics.elidedText(text, Qt::ElideRight, std::max(room - kPadding, 40));
-    put(buttons_[shown], text, QString::fromStdString(finding.text + "\n" + finding.advice), tone_of(finding.severity), true);
+    put(buttons_[shown], text, QString::fromStdString(finding.text + "\n" + finding.advice),
+        tone_of(finding.severity), true);
     targets_[shown] = {finding.rank, finding.peer};
     room -= wanted + layout_->spacing();
   }
-  for (std::size_t k = shown; k < buttons_.size(); ++k) buttons_[k]->setVisible(false);
+  for (std::size_t k = shown; k < buttons_.size(); ++k)
+    buttons_[k]->setVisible(false);
   const auto hidden = findings_.size() - std::min(findings_.size(), shown);
   more_->setVisible(hidden > 0);
   if (hidden > 0) {
     more_->setText(tr("+%1 more").arg(hidden));
-    if (const QString wanted = style(tone_of(findings_[shown].severity)); more_->styleSheet() != wanted) more_->setStyleSheet(wanted);
+    if (const QString wanted = style(tone_of(findings_[shown].severity)); more_->styleSheet() != wanted)
+      more_->setStyleSheet(wanted);
   }
 }
 

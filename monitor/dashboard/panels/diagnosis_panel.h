@@ -11,8 +11,8 @@
 
 namespace duet::dashboard {
 
-/// The strip that says what is wrong, the worst first; a click jumps to whom it is about. What does not fit is behind a
-/// button that lists it.
+/// The strip that says what is wrong, the worst first; a click jumps to whom it is about. What does not fit
+/// is behind a button that lists it.
 class DiagnosisPanel : public QWidget {
   Q_OBJECT
 
@@ -44,7 +44,8 @@ class DiagnosisPanel : public QWidget {
   std::vector<observer::Finding> findings_;
   bool waiting_ = true;
   QHBoxLayout* layout_;
-  std::vector<QPushButton*> buttons_;  ///< patched: a button that somebody presses neither vanishes nor changes
+  std::vector<QPushButton*>
+      buttons_;  ///< patched: a button that somebody presses neither vanishes nor changes
   std::vector<std::pair<int, int>> targets_;  ///< rank and peer of what each button says
   QPushButton* more_;
 };

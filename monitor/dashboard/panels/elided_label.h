@@ -4,8 +4,8 @@
 
 namespace duet::dashboard {
 
-/// One line of text that takes the room that there is: elided at its end where that is too little, the tip has all of it. A
-/// plain label would make the window as wide as its text.
+/// One line of text that takes the room that there is: elided at its end where that is too little, the tip
+/// has all of it. A plain label would make the window as wide as its text.
 class ElidedLabel : public QLabel {
   Q_OBJECT
 

@@ -41,7 +41,10 @@ class EventFilter : public QSortFilterProxyModel {
 }  // namespace
 
 EventsPanel::EventsPanel(EventModel& model, Selection& selection, QWidget* parent)
-    : QWidget(parent), filter_(new QLineEdit(this)), severities_(new QComboBox(this)), table_(new QTableView(this)) {
+    : QWidget(parent),
+      filter_(new QLineEdit(this)),
+      severities_(new QComboBox(this)),
+      table_(new QTableView(this)) {
   auto* proxy = new EventFilter(this);
   proxy_ = proxy;
   proxy->setSourceModel(&model);
@@ -77,7 +80,8 @@ EventsPanel::EventsPanel(EventModel& model, Selection& selection, QWidget* paren
   const QFontMetrics metrics(font());
   const std::array<const char*, 4> widest{"0:00:00.0", "warning", "worker straggling", "1000 – 1001"};
   for (int column = 0; column < 4; ++column) {
-    header->resizeSection(column, metrics.horizontalAdvance(QString::fromUtf8(widest[static_cast<std::size_t>(column)])) + 16);
+    header->resizeSection(
+        column, metrics.horizontalAdvance(QString::fromUtf8(widest[static_cast<std::size_t>(column)])) + 16);
   }
 
   connect(filter_, &QLineEdit::textChanged, this, [proxy](const QString& text) { proxy->set_text(text); });

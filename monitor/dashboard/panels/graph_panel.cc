@@ -11,16 +11,17 @@ constexpr std::size_t kManyEdges = 3000;
 }  // namespace
 
 GraphPanel::GraphPanel(Selection& selection, const Theme& theme, QWidget* parent)
-    : QWidget(parent), selection_(selection), graph_(new GraphWidget(theme, this)),
+    : QWidget(parent),
+      selection_(selection),
+      graph_(new GraphWidget(theme, this)),
       prediction_(new WhatIfPanel(theme, this)) {
   auto* layout = new QVBoxLayout(this);
   layout->setContentsMargins(0, 0, 0, 0);
   layout->setSpacing(0);
   layout->addWidget(graph_, 1);
   layout->addWidget(prediction_);
-  connect(graph_, &GraphWidget::worker_picked, this, [this](int rank) {
-    selection_.focus(rank < 0 ? std::nullopt : std::optional<int>(rank));
-  });
+  connect(graph_, &GraphWidget::worker_picked, this,
+          [this](int rank) { selection_.focus(rank < 0 ? std::nullopt : std::optional<int>(rank)); });
   connect(graph_, &GraphWidget::worker_removal_asked, this, &GraphPanel::toggle_worker);
   connect(graph_, &GraphWidget::edge_removal_asked, this, &GraphPanel::toggle_edge);
   connect(graph_, &GraphWidget::removal_reset_asked, this, &GraphPanel::reset_what_if);
@@ -39,7 +40,8 @@ void GraphPanel::set_theme(const Theme& theme) {
 void GraphPanel::apply(const observer::Snapshot& snapshot, bool shape_changed) {
   snapshot_ = &snapshot;
   const bool many = snapshot.edges.size() > kManyEdges;
-  if (!shape_changed && (snapshot.time == drawn_at_ || (many && std::abs(snapshot.time - drawn_at_) < 1.0))) return;
+  if (!shape_changed && (snapshot.time == drawn_at_ || (many && std::abs(snapshot.time - drawn_at_) < 1.0)))
+    return;
   drawn_at_ = snapshot.time;
   model_.apply(snapshot, shape_changed, what_);
   graph_->set_scene(model_.scene());

@@ -26,22 +26,25 @@ Sources sources(PlotsPanel::PlotName name, const SeriesStore& store) {
       return {&store.loss().mean, &store.loss().low, &store.loss().high,
               [](const SeriesStore::Rank& rank) { return &rank.loss; }};
     case PlotsPanel::kPairings:
-    case PlotsPanel::kPlots: break;
+    case PlotsPanel::kPlots:
+      break;
   }
   return {&store.pairings().mean, &store.pairings().low, &store.pairings().high,
           [](const SeriesStore::Rank& rank) { return &rank.pairings; }};
 }
 
-/// What is not finite, from `range` on, as crosses at moments that can be told apart: a run that reports nothing but NaN is
-/// drawn as quickly as any other.
+/// What is not finite, from `range` on, as crosses at moments that can be told apart: a run that reports
+/// nothing but NaN is drawn as quickly as any other.
 class Marks {
  public:
-  Marks(const TimeRange& range, QColor color) : range_(range), color_(std::move(color)), taken_(kPlaces + 1, false) {}
+  Marks(const TimeRange& range, QColor color)
+      : range_(range), color_(std::move(color)), taken_(kPlaces + 1, false) {}
 
   void add(const Series& series) {
     const auto& times = series.marks();
     for (auto time = std::lower_bound(times.begin(), times.end(), range_.from); time != times.end(); ++time) {
-      const double share = range_.length() > 0 ? std::clamp((*time - range_.from) / range_.length(), 0.0, 1.0) : 0.0;
+      const double share =
+          range_.length() > 0 ? std::clamp((*time - range_.from) / range_.length(), 0.0, 1.0) : 0.0;
       const auto place = static_cast<std::size_t>(share * kPlaces);
       if (taken_[place]) continue;
       taken_[place] = true;
@@ -58,15 +61,19 @@ class Marks {
   std::vector<Mark> marks_;
 };
 
-QString newest(const Series& series) { return series.empty() ? QString() : value_text(series.back().value); }
+QString newest(const Series& series) {
+  return series.empty() ? QString() : value_text(series.back().value);
+}
 
 }  // namespace
 
-std::vector<Sample> mixing_bound(const Series& mean, const TimeRange& range, const observer::Snapshot& snapshot) {
+std::vector<Sample> mixing_bound(const Series& mean, const TimeRange& range,
+                                 const observer::Snapshot& snapshot) {
   const observer::RunHeader& run = snapshot.run;
   const auto live = std::count_if(snapshot.workers.begin(), snapshot.workers.end(),
                                   [](const observer::Worker& worker) { return worker.live(); });
-  if (live == 0 || !snapshot.steps_per_second || !(*snapshot.steps_per_second > 0) || !(run.chi1 > 0)) return {};
+  if (live == 0 || !snapshot.steps_per_second || !(*snapshot.steps_per_second > 0) || !(run.chi1 > 0))
+    return {};
   const double chi = run.algorithm == "a2cid2" && run.chi2 > 0 ? std::sqrt(run.chi1 * run.chi2) : run.chi1;
   const double per_second = *snapshot.steps_per_second / static_cast<double>(live);
   const std::size_t begin = mean.lower_bound(range.from);
@@ -83,7 +90,8 @@ std::vector<Sample> mixing_bound(const Series& mean, const TimeRange& range, con
 }
 
 PlotContent PlotsPanel::content(PlotName name, const SeriesStore& store, const observer::Snapshot& snapshot,
-                                const Selection& selection, const TimeRange& range, bool bound, const Theme& theme) {
+                                const Selection& selection, const TimeRange& range, bool bound,
+                                const Theme& theme) {
   const Sources from = sources(name, store);
   PlotContent content;
   content.origin = store.origin();
@@ -117,16 +125,18 @@ PlotContent PlotsPanel::content(PlotName name, const SeriesStore& store, const o
     marks.add(*series);
     if (!selection.shown(rank) && !focused) continue;
     if (series->empty()) continue;
-    content.curves.push_back({series, theme.rank(rank), tr("worker %1").arg(rank), focused ? 2.6 : 1.1, Qt::SolidLine,
-                              false, focused});
+    content.curves.push_back({series, theme.rank(rank), tr("worker %1").arg(rank), focused ? 2.6 : 1.1,
+                              Qt::SolidLine, false, focused});
   }
   content.marks = marks.take();
   if (name == kConsensus) {
     content.curves.push_back({from.high, theme.muted, tr("largest"), 1.2, Qt::DotLine, true, true});
   }
-  content.curves.push_back({from.mean, theme.mean, name == kConsensus ? tr("run") : tr("mean"), 2.0, Qt::SolidLine, true, true});
+  content.curves.push_back(
+      {from.mean, theme.mean, name == kConsensus ? tr("run") : tr("mean"), 2.0, Qt::SolidLine, true, true});
   if (name == kPairings) {
-    content.curves.push_back({&store.target().mean, theme.bound, tr("target"), 1.4, Qt::DashLine, true, true});
+    content.curves.push_back(
+        {&store.target().mean, theme.bound, tr("target"), 1.4, Qt::DashLine, true, true});
   }
   if (name == kConsensus && bound) {
     std::vector<Sample> line = mixing_bound(store.consensus_mean(), range, snapshot);
@@ -138,8 +148,13 @@ PlotContent PlotsPanel::content(PlotName name, const SeriesStore& store, const o
 
 PlotsPanel::PlotsPanel(const SeriesStore& store, TimeView& view, Selection& selection, const Theme& theme,
                        QWidget* parent)
-    : QWidget(parent), store_(store), view_(view), selection_(selection), theme_(theme),
-      splitter_(new QSplitter(Qt::Vertical)), live_(new QToolButton(this)) {
+    : QWidget(parent),
+      store_(store),
+      view_(view),
+      selection_(selection),
+      theme_(theme),
+      splitter_(new QSplitter(Qt::Vertical)),
+      live_(new QToolButton(this)) {
   auto* layout = new QVBoxLayout(this);
   layout->setContentsMargins(0, 0, 0, 0);
   layout->addWidget(splitter_);
@@ -169,19 +184,21 @@ PlotsPanel::PlotsPanel(const SeriesStore& store, TimeView& view, Selection& sele
   connect(&selection_, &Selection::changed, this, &PlotsPanel::rebuild);
   connect(&selection_, &Selection::focus_changed, this, &PlotsPanel::rebuild);
   connect(&view_, &TimeView::changed, this, [this] {
-    // The bound begins at the highest point that is seen, and marks are chosen for what is. While the view only follows, the
-    // next data bring both.
+    // The bound begins at the highest point that is seen, and marks are chosen for what is. While the view
+    // only follows, the next data bring both.
     if (!view_.live() || view_.window() != window_) rebuild();
   });
 }
 
 void PlotsPanel::set_theme(const Theme& theme) {
   theme_ = theme;
-  for (PlotWidget* plot : plots_) plot->set_theme(theme);
-  live_->setStyleSheet(QStringLiteral("QToolButton { background: %1; color: %2; border: none; border-radius: 4px;"
-                                      " padding: 3px 10px; font-weight: 600; }"
-                                      "QToolButton:focus { border: 2px solid %3; }")
-                           .arg(theme.accent.name(), theme.on_accent.name(), theme.text.name()));
+  for (PlotWidget* plot : plots_)
+    plot->set_theme(theme);
+  live_->setStyleSheet(
+      QStringLiteral("QToolButton { background: %1; color: %2; border: none; border-radius: 4px;"
+                     " padding: 3px 10px; font-weight: 600; }"
+                     "QToolButton:focus { border: 2px solid %3; }")
+          .arg(theme.accent.name(), theme.on_accent.name(), theme.text.name()));
   rebuild();
 }
 

@@ -13,8 +13,8 @@
 
 namespace duet::dashboard {
 
-/// The time plots below each other: consensus distance (log), loss, pairing rate against target; one time axis, one
-/// crosshair. While they stand still, a button leads back to live.
+/// The time plots below each other: consensus distance (log), loss, pairing rate against target; one time
+/// axis, one crosshair. While they stand still, a button leads back to live.
 class PlotsPanel : public QWidget {
   Q_OBJECT
 
@@ -36,7 +36,8 @@ class PlotsPanel : public QWidget {
 
   /// Content of one plot, as it is shown; pure but for the store.
   static PlotContent content(PlotName name, const SeriesStore& store, const observer::Snapshot& snapshot,
-                             const Selection& selection, const TimeRange& range, bool bound, const Theme& theme);
+                             const Selection& selection, const TimeRange& range, bool bound,
+                             const Theme& theme);
 
  protected:
   void resizeEvent(QResizeEvent* event) override;
@@ -57,9 +58,10 @@ class PlotsPanel : public QWidget {
   QToolButton* live_;
 };
 
-/// What theory says when nobody trains and the workers only mix: the squared consensus distance falls at least like
-/// exp(−steps / χ), with χ = √(χ₁ χ₂) for A²CiD² and χ₁ without momentum. A line from the highest point of `mean` within
-/// `range`; empty where something is not known.
-std::vector<Sample> mixing_bound(const Series& mean, const TimeRange& range, const observer::Snapshot& snapshot);
+/// What theory says when nobody trains and the workers only mix: the squared consensus distance falls at
+/// least like exp(−steps / χ), with χ = √(χ₁ χ₂) for A²CiD² and χ₁ without momentum. A line from the highest
+/// point of `mean` within `range`; empty where something is not known.
+std::vector<Sample> mixing_bound(const Series& mean, const TimeRange& range,
+                                 const observer::Snapshot& snapshot);
 
 }  // namespace duet::dashboard

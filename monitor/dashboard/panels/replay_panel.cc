@@ -15,8 +15,12 @@ constexpr std::array kSpeeds{0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100
 }  // namespace
 
 ReplayPanel::ReplayPanel(QWidget* parent)
-    : QWidget(parent), play_(new QToolButton(this)), slider_(new QSlider(Qt::Horizontal, this)), position_(new QLabel(this)),
-      speed_(new QComboBox(this)), note_(new ElidedLabel(this)) {
+    : QWidget(parent),
+      play_(new QToolButton(this)),
+      slider_(new QSlider(Qt::Horizontal, this)),
+      position_(new QLabel(this)),
+      speed_(new QComboBox(this)),
+      note_(new ElidedLabel(this)) {
   auto* layout = new QHBoxLayout(this);
   layout->setContentsMargins(8, 3, 8, 3);
   play_->setMinimumWidth(34);
@@ -26,7 +30,8 @@ ReplayPanel::ReplayPanel(QWidget* parent)
   slider_->setPageStep(kSteps / 20);
   slider_->setSingleStep(kSteps / 200);
   slider_->setAccessibleName(tr("Position"));
-  for (const double speed : kSpeeds) speed_->addItem(QStringLiteral("%1×").arg(speed), speed);
+  for (const double speed : kSpeeds)
+    speed_->addItem(QStringLiteral("%1×").arg(speed), speed);
   speed_->setSizePolicy(QSizePolicy::Fixed, QSizePolicy::Fixed);
   speed_->setToolTip(tr("Speed"));
   speed_->setAccessibleName(tr("Speed"));
@@ -40,7 +45,9 @@ ReplayPanel::ReplayPanel(QWidget* parent)
   connect(slider_, &QSlider::sliderReleased, this, &ReplayPanel::seek);
   connect(slider_, &QSlider::sliderMoved, this, [this] { refresh(note_->text()); });
   connect(slider_, &QSlider::actionTriggered, this, [this](int action) {
-    if (action != QAbstractSlider::SliderMove) QMetaObject::invokeMethod(this, [this] { seek(); }, Qt::QueuedConnection);
+    if (action != QAbstractSlider::SliderMove)
+      QMetaObject::invokeMethod(
+          this, [this] { seek(); }, Qt::QueuedConnection);
   });
   connect(speed_, &QComboBox::activated, this, [this] {
     if (playback_ != nullptr) playback_->set_speed(speed_->currentData().toDouble());
@@ -54,7 +61,9 @@ void ReplayPanel::set_playback(observer::Playback* playback) {
   refresh({});
 }
 
-bool ReplayPanel::moving() const { return playback_->playing() && playback_->position() < playback_->end(); }
+bool ReplayPanel::moving() const {
+  return playback_->playing() && playback_->position() < playback_->end();
+}
 
 void ReplayPanel::toggle() {
   if (playback_ == nullptr) return;
@@ -95,17 +104,21 @@ void ReplayPanel::refresh(const QString& note) {
   const double length = playback_->end() - begin;
   const bool bounded = std::isfinite(length);
   // While the slider is dragged: where it would go.
-  const double at = bounded && slider_->isSliderDown() ? length * slider_->sliderPosition() / kSteps : playback_->position() - begin;
+  const double at = bounded && slider_->isSliderDown() ? length * slider_->sliderPosition() / kSteps
+                                                       : playback_->position() - begin;
   slider_->setVisible(playback_->can_seek() && bounded);
   if (bounded && length > 0 && !slider_->isSliderDown()) {
     const QSignalBlocker quiet(slider_);
     slider_->setValue(static_cast<int>(std::lround(at / length * kSteps)));
   }
-  position_->setText(bounded ? QStringLiteral("%1 / %2").arg(time_text(at), time_text(length)) : time_text(at));
+  position_->setText(bounded ? QStringLiteral("%1 / %2").arg(time_text(at), time_text(length))
+                             : time_text(at));
   const QSignalBlocker quiet(speed_);
   int nearest = 0;
   for (int k = 1; k < static_cast<int>(kSpeeds.size()); ++k) {
-    const auto distance = [&](int index) { return std::abs(std::log(kSpeeds[static_cast<std::size_t>(index)] / playback_->speed())); };
+    const auto distance = [&](int index) {
+      return std::abs(std::log(kSpeeds[static_cast<std::size_t>(index)] / playback_->speed()));
+    };
     if (distance(k) < distance(nearest)) nearest = k;
   }
   speed_->setCurrentIndex(nearest);

@@ -45,7 +45,9 @@ void RunHeader::set_theme(const Theme& theme) {
 std::vector<RunHeader::Item> RunHeader::items_of(const observer::Snapshot& snapshot) {
   const observer::RunHeader& run = snapshot.run;
   const QString none = QStringLiteral("–");
-  const auto text = [&none](const std::string& words) { return words.empty() ? none : QString::fromStdString(words); };
+  const auto text = [&none](const std::string& words) {
+    return words.empty() ? none : QString::fromStdString(words);
+  };
   const auto number = [&none](double value) { return value > 0 ? value_text(value) : none; };
   const auto rate = [&none](const std::optional<double>& value) { return value ? value_text(*value) : none; };
   const auto live = std::count_if(snapshot.workers.begin(), snapshot.workers.end(),
@@ -57,10 +59,12 @@ std::vector<RunHeader::Item> RunHeader::items_of(const observer::Snapshot& snaps
   std::vector<Item> items{
       {tr("algorithm"), algorithm, {}},
       {tr("graph"), text(run.graph), tr("in %n part(s)", nullptr, run.components)},
-      {tr("workers"), size > 0 ? QStringLiteral("%1 / %2").arg(live).arg(size) : none, tr("heard now / in the run")},
+      {tr("workers"), size > 0 ? QStringLiteral("%1 / %2").arg(live).arg(size) : none,
+       tr("heard now / in the run")},
       {tr("consensus"), snapshot.consensus ? value_text(snapshot.consensus->mean) : none,
        tr("consensus distance: √(mean of ‖x_i − x̄‖²)")},
-      {tr("loss"), snapshot.mean_loss ? value_text(*snapshot.mean_loss) : none, tr("mean of the live workers'")},
+      {tr("loss"), snapshot.mean_loss ? value_text(*snapshot.mean_loss) : none,
+       tr("mean of the live workers'")},
       {tr("steps/s"), rate(snapshot.steps_per_second), tr("of all workers together")},
       {tr("meetings/s"), rate(snapshot.meetings_per_second), tr("of the whole run, each counted once")},
       {QStringLiteral("χ₁"), number(run.chi1), tr("inverse algebraic connectivity")},
@@ -68,9 +72,12 @@ std::vector<RunHeader::Item> RunHeader::items_of(const observer::Snapshot& snaps
       {QStringLiteral("η"), number(run.eta), tr("1 / (2 √(χ₁ χ₂))")},
       {QStringLiteral("α̃"), number(run.alpha_tilde), tr("½ √(χ₁ / χ₂)")},
       {tr("transport"), text(run.transport), {}},
-      {tr("epoch"), run.world_size > 0 ? QString::number(run.epoch) : none, tr("counts changes of the members")},
+      {tr("epoch"), run.world_size > 0 ? QString::number(run.epoch) : none,
+       tr("counts changes of the members")},
   };
-  if (!run.run_id.empty()) items.push_back({tr("run"), QString::fromStdString(run.run_id).left(20), QString::fromStdString(run.run_id)});
+  if (!run.run_id.empty())
+    items.push_back(
+        {tr("run"), QString::fromStdString(run.run_id).left(20), QString::fromStdString(run.run_id)});
   return items;
 }
 
@@ -109,8 +116,12 @@ int RunHeader::heightForWidth(int width) const {
   return rects.empty() ? 0 : rects.back().bottom() + 1 + kMarginY;
 }
 
-QSize RunHeader::sizeHint() const { return {900, heightForWidth(std::max(width(), 600))}; }
-QSize RunHeader::minimumSizeHint() const { return {200, heightForWidth(std::max(width(), 200))}; }
+QSize RunHeader::sizeHint() const {
+  return {900, heightForWidth(std::max(width(), 600))};
+}
+QSize RunHeader::minimumSizeHint() const {
+  return {200, heightForWidth(std::max(width(), 200))};
+}
 
 void RunHeader::paintEvent(QPaintEvent*) {
   QPainter painter(this);
@@ -127,7 +138,8 @@ void RunHeader::paintEvent(QPaintEvent*) {
     painter.drawText(rects[k].adjusted(0, 0, kGapX, 0), Qt::AlignLeft | Qt::AlignTop, items_[k].name);
     painter.setFont(strong);
     painter.setPen(theme_.text);
-    painter.drawText(rects[k].adjusted(0, small_height, kGapX, 0), Qt::AlignLeft | Qt::AlignTop, items_[k].value);
+    painter.drawText(rects[k].adjusted(0, small_height, kGapX, 0), Qt::AlignLeft | Qt::AlignTop,
+                     items_[k].value);
   }
 }
 

@@ -37,7 +37,9 @@ WhatIfPanel::WhatIfPanel(const Theme& theme, QWidget* parent)
   hide();
 }
 
-void WhatIfPanel::set_theme(const Theme& theme) { theme_ = theme; }
+void WhatIfPanel::set_theme(const Theme& theme) {
+  theme_ = theme;
+}
 
 void WhatIfPanel::ask(const GraphOfRun& run, const WhatIf& what) {
   what_ = what;
@@ -77,24 +79,30 @@ void WhatIfPanel::take(const Prediction& before, const Prediction& after) {
 void WhatIfPanel::show_answer(const Prediction& before, const Prediction& after) {
   label_->setEnabled(true);
   QStringList out;
-  for (const int rank : what_.workers) out << tr("worker %1").arg(rank);
-  for (const auto& [a, b] : what_.edges) out << tr("edge %1 – %2").arg(a).arg(b);
+  for (const int rank : what_.workers)
+    out << tr("worker %1").arg(rank);
+  for (const auto& [a, b] : what_.edges)
+    out << tr("edge %1 – %2").arg(a).arg(b);
   QString text = tr("Without %1: ").arg(out.join(QStringLiteral(", ")));
   if (!before.known() || !after.known()) {
     text += QString::fromStdString(after.known() ? before.problem : after.problem);
   } else if (!after.connected()) {
     QStringList ranks;
-    for (std::size_t k = 0; k < after.cut_off.size() && k < 8; ++k) ranks << QString::number(after.cut_off[k]);
+    for (std::size_t k = 0; k < after.cut_off.size() && k < 8; ++k)
+      ranks << QString::number(after.cut_off[k]);
     if (after.cut_off.size() > 8) ranks << QStringLiteral("…");
-    text += tr("the graph falls into %1 parts, worker %2 cut off from the others: χ₁ = ∞, it would not mix any more.")
+    text += tr("the graph falls into %1 parts, worker %2 cut off from the others: χ₁ = ∞, it would not mix "
+               "any more.")
                 .arg(after.components)
                 .arg(ranks.join(QStringLiteral(", ")));
   } else {
-    text += QStringList{change_text(QStringLiteral("χ₁"), before.constants.chi1, after.constants.chi1),
-                        change_text(QStringLiteral("χ₂"), before.constants.chi2, after.constants.chi2),
-                        change_text(QStringLiteral("α̃"), before.constants.alpha_tilde, after.constants.alpha_tilde),
-                        change_text(tr("mixing time"), before.mixing_steps, after.mixing_steps) + tr(" steps")}
-                .join(QStringLiteral(" · "));
+    text +=
+        QStringList{
+            change_text(QStringLiteral("χ₁"), before.constants.chi1, after.constants.chi1),
+            change_text(QStringLiteral("χ₂"), before.constants.chi2, after.constants.chi2),
+            change_text(QStringLiteral("α̃"), before.constants.alpha_tilde, after.constants.alpha_tilde),
+            change_text(tr("mixing time"), before.mixing_steps, after.mixing_steps) + tr(" steps")}
+            .join(QStringLiteral(" · "));
   }
   label_->setText(text);
   Q_EMIT answered();

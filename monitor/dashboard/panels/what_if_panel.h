@@ -10,8 +10,9 @@
 
 namespace duet::dashboard {
 
-/// What would become of χ₁, χ₂, α̃ and the mixing time without the workers and edges that were taken out in the graph view.
-/// Computes on a thread of the pool, one question at a time: of those that are asked meanwhile only the last one counts.
+/// What would become of χ₁, χ₂, α̃ and the mixing time without the workers and edges that were taken out in
+/// the graph view. Computes on a thread of the pool, one question at a time: of those that are asked
+/// meanwhile only the last one counts.
 class WhatIfPanel : public QWidget {
   Q_OBJECT
 

@@ -28,7 +28,8 @@ class WorkerFilter : public QSortFilterProxyModel {
     const QString state = text(WorkerModel::kState);
     if (!state_.isEmpty() && !state.startsWith(state_)) return false;
     if (text_.isEmpty()) return true;
-    return text(WorkerModel::kRank) == text_ || text(WorkerModel::kHost).contains(text_, Qt::CaseInsensitive) ||
+    return text(WorkerModel::kRank) == text_ ||
+           text(WorkerModel::kHost).contains(text_, Qt::CaseInsensitive) ||
            state.contains(text_, Qt::CaseInsensitive);
   }
   bool lessThan(const QModelIndex& a, const QModelIndex& b) const override {
@@ -48,7 +49,10 @@ class WorkerFilter : public QSortFilterProxyModel {
 }  // namespace
 
 WorkersPanel::WorkersPanel(WorkerModel& model, Selection& selection, QWidget* parent)
-    : QWidget(parent), selection_(selection), filter_(new QLineEdit(this)), states_(new QComboBox(this)),
+    : QWidget(parent),
+      selection_(selection),
+      filter_(new QLineEdit(this)),
+      states_(new QComboBox(this)),
       table_(new QTableView(this)) {
   auto* proxy = new WorkerFilter(this);
   proxy_ = proxy;
@@ -64,9 +68,9 @@ WorkersPanel::WorkersPanel(WorkerModel& model, Selection& selection, QWidget* pa
   filter_->setClearButtonEnabled(true);
   filter_->setAccessibleName(tr("Filter workers"));
   states_->addItem(tr("any state"), QString());
-  for (const auto state : {observer::WorkerState::kRunning, observer::WorkerState::kStraggling,
-                           observer::WorkerState::kStalled, observer::WorkerState::kGone,
-                           observer::WorkerState::kFinished, observer::WorkerState::kExpected}) {
+  for (const auto state :
+       {observer::WorkerState::kRunning, observer::WorkerState::kStraggling, observer::WorkerState::kStalled,
+        observer::WorkerState::kGone, observer::WorkerState::kFinished, observer::WorkerState::kExpected}) {
     const QString name = QString::fromLatin1(observer::to_string(state));
     states_->addItem(name, name);
   }
@@ -93,21 +97,23 @@ WorkersPanel::WorkersPanel(WorkerModel& model, Selection& selection, QWidget* pa
   header->setStretchLastSection(true);
   // Wide enough for what comes, so that nothing dances when digits change.
   const QFontMetrics metrics(font());
-  const std::array<const char*, WorkerModel::kColumns> widest{"rank 00", "node1024", "straggling", "1,000,000",
-                                                              "steps/s 0", "pairings/s 0", "waiting 0", "999.9 MB/s",
-                                                              "1.23e−09", "heard 0"};
+  const std::array<const char*, WorkerModel::kColumns> widest{
+      "rank 00",      "node1024",  "straggling", "1,000,000", "steps/s 0",
+      "pairings/s 0", "waiting 0", "999.9 MB/s", "1.23e−09",  "heard 0"};
   for (int column = 0; column < WorkerModel::kColumns; ++column) {
-    header->resizeSection(column, metrics.horizontalAdvance(QString::fromUtf8(widest[static_cast<std::size_t>(column)])) + 14);
+    header->resizeSection(
+        column, metrics.horizontalAdvance(QString::fromUtf8(widest[static_cast<std::size_t>(column)])) + 14);
   }
 
   connect(filter_, &QLineEdit::textChanged, this, [proxy](const QString& text) { proxy->set_text(text); });
   connect(states_, &QComboBox::currentIndexChanged, this,
           [this, proxy] { proxy->set_state(states_->currentData().toString()); });
-  connect(table_->selectionModel(), &QItemSelectionModel::currentRowChanged, this, [this](const QModelIndex& current) {
-    // Only where somebody chose: that a filter took the row away says nothing.
-    if (following_ || !current.isValid() || !table_->hasFocus()) return;
-    selection_.focus(proxy_->mapToSource(current).row());
-  });
+  connect(table_->selectionModel(), &QItemSelectionModel::currentRowChanged, this,
+          [this](const QModelIndex& current) {
+            // Only where somebody chose: that a filter took the row away says nothing.
+            if (following_ || !current.isValid() || !table_->hasFocus()) return;
+            selection_.focus(proxy_->mapToSource(current).row());
+          });
   connect(&selection_, &Selection::focus_changed, this, &WorkersPanel::show_focus);
 }
 

@@ -11,8 +11,8 @@
 
 namespace duet::dashboard {
 
-/// The table of workers, sorted by any column, filtered by text (rank, host, state) and by state. The row that is chosen has
-/// the reader's attention everywhere.
+/// The table of workers, sorted by any column, filtered by text (rank, host, state) and by state. The row
+/// that is chosen has the reader's attention everywhere.
 class WorkersPanel : public QWidget {
   Q_OBJECT
 

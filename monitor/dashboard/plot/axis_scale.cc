@@ -18,7 +18,8 @@ constexpr double kEqualSteps = 0.7;
 QString superscript(int number) {
   static const QString digits = QStringLiteral("⁰¹²³⁴⁵⁶⁷⁸⁹");
   QString text;
-  for (const QChar c : QString::number(std::abs(number))) text += digits[c.digitValue()];
+  for (const QChar c : QString::number(std::abs(number)))
+    text += digits[c.digitValue()];
   return number < 0 ? QStringLiteral("⁻") + text : text;
 }
 
@@ -26,12 +27,14 @@ QString tick_text(double value, double step, double largest) {
   if (std::abs(value) < step * 1e-6) return QStringLiteral("0");
   if (largest < 1e-3 || largest >= 1e12) return with_minus(QString::number(value, 'g', 3));
   const Prefix prefix = prefix_for(largest);
-  return with_minus(QString::number(value / prefix.factor, 'f', digits_for(step / prefix.factor))) + prefix.text;
+  return with_minus(QString::number(value / prefix.factor, 'f', digits_for(step / prefix.factor))) +
+         prefix.text;
 }
 
 bool readable(const std::vector<Tick>& ticks) {
   for (std::size_t k = 0; k < ticks.size(); ++k) {
-    if (ticks[k].label.size() > kLongestLabel || (k > 0 && ticks[k].label == ticks[k - 1].label)) return false;
+    if (ticks[k].label.size() > kLongestLabel || (k > 0 && ticks[k].label == ticks[k - 1].label))
+      return false;
   }
   return true;
 }
@@ -67,7 +70,9 @@ double AxisScale::position(double value) const {
   return value > 0 ? std::log10(value) : std::log10(range_.low) - 30.0;
 }
 
-double AxisScale::to_pixel(double value) const { return at_low_ + (position(value) - low_position_) * factor_; }
+double AxisScale::to_pixel(double value) const {
+  return at_low_ + (position(value) - low_position_) * factor_;
+}
 
 double AxisScale::to_value(double pixel) const {
   const double place = low_position_ + (pixel - at_low_) / factor_;
@@ -77,9 +82,12 @@ double AxisScale::to_value(double pixel) const {
 std::vector<Tick> AxisScale::ticks(int most, double origin) const {
   most = std::max(most, 1);
   switch (kind_) {
-    case ScaleKind::kLog: return log_ticks(most);
-    case ScaleKind::kTime: return time_ticks(most, origin);
-    case ScaleKind::kLinear: break;
+    case ScaleKind::kLog:
+      return log_ticks(most);
+    case ScaleKind::kTime:
+      return time_ticks(most, origin);
+    case ScaleKind::kLinear:
+      break;
   }
   return equal_ticks(most, base(most));
 }
@@ -95,8 +103,8 @@ double AxisScale::nice_step(double step) {
 
 double AxisScale::nice_time_step(double step) {
   if (step <= 1.0) return nice_step(step);
-  constexpr std::array<double, 19> steps{1,    2,    5,    10,   15,   20,    30,    60,    120,  300,
-                                         600,  900,  1800, 3600, 7200, 10800, 21600, 43200, 86400};
+  constexpr std::array<double, 19> steps{1,   2,   5,    10,   15,   20,    30,    60,    120,  300,
+                                         600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400};
   for (const double candidate : steps) {
     if (step <= candidate) return candidate;
   }
@@ -104,13 +112,16 @@ double AxisScale::nice_time_step(double step) {
 }
 
 double AxisScale::base(int most) const {
-  const bool equal_steps = kind_ == ScaleKind::kLinear || (kind_ == ScaleKind::kLog && decades() < kEqualSteps);
+  const bool equal_steps =
+      kind_ == ScaleKind::kLinear || (kind_ == ScaleKind::kLog && decades() < kEqualSteps);
   if (!equal_steps || readable(equal_ticks(std::max(most, 1), 0.0))) return 0.0;
   const double unit = std::pow(10.0, std::ceil(std::log10(range_.high - range_.low)));
   return std::floor(range_.low / unit + 1e-9) * unit;
 }
 
-double AxisScale::decades() const { return std::log10(range_.high / range_.low); }
+double AxisScale::decades() const {
+  return std::log10(range_.high / range_.low);
+}
 
 std::vector<Tick> AxisScale::equal_ticks(int most, double base) const {
   const double step = nice_step((range_.high - range_.low) / most);

@@ -25,8 +25,9 @@ struct Tick {
 /// Where a value is on an axis and which ticks the axis has. Pure; a value.
 class AxisScale {
  public:
-  /// `low` is drawn at pixel `at_low`, `high` at `at_high` (which is the smaller number on a vertical axis). A range that
-  /// is empty, inverted, not finite or, for a logarithmic scale, not positive is replaced by the nearest one that is not.
+  /// `low` is drawn at pixel `at_low`, `high` at `at_high` (which is the smaller number on a vertical axis).
+  /// A range that is empty, inverted, not finite or, for a logarithmic scale, not positive is replaced by the
+  /// nearest one that is not.
   AxisScale(ScaleKind kind, ValueRange range, double at_low, double at_high);
 
   ScaleKind kind() const { return kind_; }
@@ -34,11 +35,11 @@ class AxisScale {
   double to_pixel(double value) const;
   double to_value(double pixel) const;
 
-  /// At most about `most` labelled ticks, and minor ones between them where a logarithmic scale has room for them.
-  /// Labels have as many digits as tell neighbours apart. kTime: `origin` is where it counts from.
+  /// At most about `most` labelled ticks, and minor ones between them where a logarithmic scale has room for
+  /// them. Labels have as many digits as tell neighbours apart. kTime: `origin` is where it counts from.
   std::vector<Tick> ticks(int most, double origin = 0.0) const;
-  /// What the labels of ticks(most) are counted from. 0, unless the range is so narrow for where it is (100.0001 to
-  /// 100.0004) that whole labels would be wider than a margin, or alike.
+  /// What the labels of ticks(most) are counted from. 0, unless the range is so narrow for where it is
+  /// (100.0001 to 100.0004) that whole labels would be wider than a margin, or alike.
   double base(int most) const;
 
   /// A range that shows [low, high] with a margin and, on a linear scale, starts at 0 where that is near.

@@ -10,7 +10,9 @@ namespace {
 /// Up to this many samples per column it is quicker to look at each.
 constexpr std::size_t kWalk = 16;
 
-Column single(int column, double value) { return {column, value, value, value, value}; }
+Column single(int column, double value) {
+  return {column, value, value, value, value};
+}
 
 }  // namespace
 
@@ -53,8 +55,10 @@ void reduce(const Series& series, const TimeRange& range, int columns, std::vect
       if (column < columns - 1) {
         next = std::min(end, series.lower_bound(range.from + (column + 1) / per_second, at));
         // Where rounding puts a sample on the seam: column_of() decides, as it does for everyone else.
-        while (next < end && column_of(series.at(next).time) == column) ++next;
-        while (next > at + 1 && column_of(series.at(next - 1).time) != column) --next;
+        while (next < end && column_of(series.at(next).time) == column)
+          ++next;
+        while (next > at + 1 && column_of(series.at(next - 1).time) != column)
+          --next;
         next = std::max(next, at + 1);
       }
       const MinMax extremes = series.extremes(at, next);

@@ -17,9 +17,10 @@ struct Column {
   bool operator==(const Column&) const = default;
 };
 
-/// A series as at most `columns` columns, ascending; columns without samples are left out. The nearest sample on either
-/// side of the range comes too, as column −1 and `columns`, so that lines run to the edges. No sample is lost: a spike of
-/// one sample is in its column's min or max, however many share the column. Costs O(columns · log samples) when zoomed out.
+/// A series as at most `columns` columns, ascending; columns without samples are left out. The nearest sample
+/// on either side of the range comes too, as column −1 and `columns`, so that lines run to the edges. No
+/// sample is lost: a spike of one sample is in its column's min or max, however many share the column. Costs
+/// O(columns · log samples) when zoomed out.
 std::vector<Column> reduce(const Series& series, const TimeRange& range, int columns);
 
 /// The same into a buffer that is used again.

@@ -31,7 +31,8 @@ LegendWidget::LegendWidget(Selection& selection, const Theme& theme, QWidget* pa
   list_.setSelectionMode(QAbstractItemView::SingleSelection);
   list_.setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
   list_.setTextElideMode(Qt::ElideRight);
-  list_.setToolTip(tr("Click: line on or off. Ctrl-click: this one alone. Double-click: look at it everywhere."));
+  list_.setToolTip(
+      tr("Click: line on or off. Ctrl-click: this one alone. Double-click: look at it everywhere."));
   list_.installEventFilter(this);
   list_.viewport()->installEventFilter(this);
   connect(&filter_, &QLineEdit::textChanged, this, &LegendWidget::apply_filter);
@@ -47,18 +48,23 @@ LegendWidget::LegendWidget(Selection& selection, const Theme& theme, QWidget* pa
   });
 }
 
-QSize LegendWidget::sizeHint() const { return {130, 200}; }
+QSize LegendWidget::sizeHint() const {
+  return {130, 200};
+}
 
 void LegendWidget::set_theme(const Theme& theme) {
   theme_ = theme;
-  for (int rank = 0; rank < list_.count(); ++rank) list_.item(rank)->setData(kShownRole, QVariant());
+  for (int rank = 0; rank < list_.count(); ++rank)
+    list_.item(rank)->setData(kShownRole, QVariant());
   show_state();
 }
 
 void LegendWidget::set_count(int workers) {
-  while (list_.count() > workers) delete list_.takeItem(list_.count() - 1);
+  while (list_.count() > workers)
+    delete list_.takeItem(list_.count() - 1);
   if (list_.count() == workers) return;
-  while (list_.count() < workers) list_.addItem(tr("worker %1").arg(list_.count()));
+  while (list_.count() < workers)
+    list_.addItem(tr("worker %1").arg(list_.count()));
   show_state();
   apply_filter();
 }
@@ -108,7 +114,8 @@ QIcon LegendWidget::swatch(int rank, bool shown) const {
 }
 
 bool LegendWidget::eventFilter(QObject* watched, QEvent* event) {
-  const bool press = event->type() == QEvent::MouseButtonPress || event->type() == QEvent::MouseButtonDblClick;
+  const bool press =
+      event->type() == QEvent::MouseButtonPress || event->type() == QEvent::MouseButtonDblClick;
   if (watched == list_.viewport() && (press || event->type() == QEvent::MouseButtonRelease)) {
     const auto* mouse = static_cast<QMouseEvent*>(event);
     const QListWidgetItem* item = list_.itemAt(mouse->position().toPoint());

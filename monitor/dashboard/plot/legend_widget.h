@@ -9,8 +9,9 @@
 
 namespace duet::dashboard {
 
-/// The list of workers with their colours. Click = line on or off, Ctrl-click = that one alone (again: back), double-click =
-/// attention; a box filters by rank or host. Keys: Space = on or off, Return = attention, Ctrl-Return = alone.
+/// The list of workers with their colours. Click = line on or off, Ctrl-click = that one alone (again: back),
+/// double-click = attention; a box filters by rank or host. Keys: Space = on or off, Return = attention,
+/// Ctrl-Return = alone.
 class LegendWidget : public QWidget {
   Q_OBJECT
 

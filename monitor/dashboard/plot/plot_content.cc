@@ -8,7 +8,8 @@ namespace duet::dashboard {
 
 namespace {
 
-/// Grows [low, high] by what the series has within the range, and by the samples just outside, whose lines are seen.
+/// Grows [low, high] by what the series has within the range, and by the samples just outside, whose lines
+/// are seen.
 void include(const Series& series, const TimeRange& time, ScaleKind scale, double& low, double& high) {
   if (series.empty()) return;
   std::size_t begin = series.lower_bound(time.from);

@@ -32,8 +32,8 @@ struct Band {
   QString name;
 };
 
-/// A line that was computed, not measured. Straight between its points on the plot's scale; has no part in the choice of the
-/// range of values.
+/// A line that was computed, not measured. Straight between its points on the plot's scale; has no part in
+/// the choice of the range of values.
 struct Overlay {
   std::vector<Sample> points;
   QColor color;

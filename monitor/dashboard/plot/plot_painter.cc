@@ -32,7 +32,9 @@ QFont bold(QFont font) {
 }
 
 /// Keeps coordinates where the raster engine is exact and quick.
-double tame(double pixel) { return std::clamp(pixel, -1e5, 1e5); }
+double tame(double pixel) {
+  return std::clamp(pixel, -1e5, 1e5);
+}
 
 }  // namespace
 
@@ -51,10 +53,12 @@ QRect PlotPainter::area(const QRect& rect) const {
 
 AxisScale PlotPainter::time_scale(const QRect& rect, const PlotContent&, const PlotFrame& frame) const {
   const QRect inner = area(rect);
-  return {ScaleKind::kTime, {frame.time.from, frame.time.to}, double(inner.left()), double(inner.right() + 1)};
+  return {
+      ScaleKind::kTime, {frame.time.from, frame.time.to}, double(inner.left()), double(inner.right() + 1)};
 }
 
-AxisScale PlotPainter::value_scale(const QRect& rect, const PlotContent& content, const PlotFrame& frame) const {
+AxisScale PlotPainter::value_scale(const QRect& rect, const PlotContent& content,
+                                   const PlotFrame& frame) const {
   const QRect inner = area(rect);
   return {content.scale, frame.values, double(inner.bottom() + 1), double(inner.top())};
 }
@@ -124,7 +128,8 @@ int PlotPainter::most_values(const QRect& inner) const {
   return std::clamp(inner.height() / (QFontMetrics(small_).height() * 2), 2, 8);
 }
 
-void PlotPainter::paint_title(QPainter& painter, const QRect& rect, const PlotContent& content, double base) const {
+void PlotPainter::paint_title(QPainter& painter, const QRect& rect, const PlotContent& content,
+                              double base) const {
   const QRect inner = area(rect);
   const QFontMetrics metrics(bold_);
   const QFontMetrics small(small_);
@@ -204,7 +209,8 @@ void PlotPainter::paint_time_axis(QPainter& painter, const QRect& rect, const Pl
   const QFontMetrics small(small_);
   const AxisScale times = time_scale(rect, content, frame);
   painter.setFont(small_);
-  // The longest label is at one of the ends; steps are finer than this only where there is room for more of them.
+  // The longest label is at one of the ends; steps are finer than this only where there is room for more of
+  // them.
   const double step = std::min(frame.time.length() / 4, 1.0);
   const int widest = std::max(small.horizontalAdvance(time_text(frame.time.from - content.origin, step)),
                               small.horizontalAdvance(time_text(frame.time.to - content.origin, step)));
@@ -221,13 +227,16 @@ void PlotPainter::paint_time_axis(QPainter& painter, const QRect& rect, const Pl
     // Centred below its tick, but for one that would be cut at the right edge.
     const int left = std::min(x - width / 2, rect.right() - width);
     painter.setPen(theme_.muted);
-    painter.drawText(QRect(left, label_top, width, small.height()), Qt::AlignHCenter | Qt::AlignTop, tick.label);
+    painter.drawText(QRect(left, label_top, width, small.height()), Qt::AlignHCenter | Qt::AlignTop,
+                     tick.label);
   }
   painter.setPen(theme_.muted);
-  const QString unit = frame.time.to - content.origin >= 3600 ? QStringLiteral("h:m:s") : QStringLiteral("m:s");
+  const QString unit =
+      frame.time.to - content.origin >= 3600 ? QStringLiteral("h:m:s") : QStringLiteral("m:s");
   // Where a label below the left end would not reach it, so that it need not move.
   const QRect box(rect.left(), label_top, inner.left() - widest / 2 - kGap - rect.left(), small.height());
-  if (box.width() >= small.horizontalAdvance(unit)) painter.drawText(box, Qt::AlignRight | Qt::AlignTop, unit);
+  if (box.width() >= small.horizontalAdvance(unit))
+    painter.drawText(box, Qt::AlignRight | Qt::AlignTop, unit);
 }
 
 void PlotPainter::paint_band(QPainter& painter, const Band& band, const QRect& area, const PlotFrame& frame,
@@ -249,8 +258,8 @@ void PlotPainter::paint_band(QPainter& painter, const Band& band, const QRect& a
   painter.setBrush(Qt::NoBrush);
 }
 
-void PlotPainter::paint_curve(QPainter& painter, const Curve& curve, const QRect& area, const PlotFrame& frame,
-                              const AxisScale& values, bool smooth) const {
+void PlotPainter::paint_curve(QPainter& painter, const Curve& curve, const QRect& area,
+                              const PlotFrame& frame, const AxisScale& values, bool smooth) const {
   thread_local std::vector<Column> columns;
   thread_local QPolygonF line;
   reduce(*curve.series, frame.time, area.width(), columns);
@@ -288,7 +297,8 @@ std::vector<PlotPainter::Value> PlotPainter::values_at(const PlotContent& conten
     const auto sample = series->nearest(time);
     if (sample && std::abs(sample->time - time) <= reach) values.push_back({name, color, sample->value});
   };
-  for (const Curve& curve : content.curves) add(curve.series, curve.name, curve.color);
+  for (const Curve& curve : content.curves)
+    add(curve.series, curve.name, curve.color);
   for (const Band& band : content.bands) {
     add(band.high, QStringLiteral("largest"), band.color);
     add(band.low, QStringLiteral("smallest"), band.color);
@@ -327,8 +337,9 @@ void PlotPainter::paint_cursor(QPainter& painter, const QRect& rect, const PlotC
       value_width = std::max(value_width, small.horizontalAdvance(value_text(value.value)));
     }
     constexpr int kSwatch = 10;
-    const int width = std::max({kSwatch + 4 + name_width + 2 * kGap + value_width, small.horizontalAdvance(head),
-                                small.horizontalAdvance(more)}) + 2 * kGap;
+    const int width = std::max({kSwatch + 4 + name_width + 2 * kGap + value_width,
+                                small.horizontalAdvance(head), small.horizontalAdvance(more)}) +
+                      2 * kGap;
     const int height = row * (1 + static_cast<int>(values.size()) + (more.isEmpty() ? 0 : 1)) + 4;
     int left = x + 8;
     if (left + width > inner.right()) left = std::max(inner.left(), x - 8 - width);

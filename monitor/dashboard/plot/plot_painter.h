@@ -8,8 +8,9 @@
 
 namespace duet::dashboard {
 
-/// Draws one time plot: the same for the screen, a PNG and an SVG. Pure: what is drawn depends on the arguments alone. The
-/// left margin depends on the font alone, so that plots below each other share their time axis.
+/// Draws one time plot: the same for the screen, a PNG and an SVG. Pure: what is drawn depends on the
+/// arguments alone. The left margin depends on the font alone, so that plots below each other share their
+/// time axis.
 class PlotPainter {
  public:
   PlotPainter(const Theme& theme, const QFont& font);
@@ -36,7 +37,8 @@ class PlotPainter {
  private:
   void paint_title(QPainter& painter, const QRect& rect, const PlotContent& content, double base) const;
   void paint_value_axis(QPainter& painter, const QRect& rect, const AxisScale& values) const;
-  void paint_time_axis(QPainter& painter, const QRect& rect, const PlotContent& content, const PlotFrame& frame) const;
+  void paint_time_axis(QPainter& painter, const QRect& rect, const PlotContent& content,
+                       const PlotFrame& frame) const;
   int most_values(const QRect& inner) const;  ///< labels that the value axis has room for
   void paint_band(QPainter& painter, const Band& band, const QRect& area, const PlotFrame& frame,
                   const AxisScale& values) const;

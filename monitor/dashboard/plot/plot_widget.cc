@@ -17,7 +17,7 @@ namespace {
 constexpr double kLeastDrag = 6.0;
 constexpr double kWheelZoom = 0.8;  ///< for one notch
 constexpr double kKeyZoom = 0.7;
-constexpr double kKeyPan = 0.1;     ///< of what is seen
+constexpr double kKeyPan = 0.1;  ///< of what is seen
 }  // namespace
 
 PlotWidget::PlotWidget(TimeView& view, const Theme& theme, QWidget* parent)
@@ -49,7 +49,9 @@ PlotFrame PlotWidget::frame() const {
   return {time, values_ ? *values_ : fitting_values(content_, time)};
 }
 
-QRect PlotWidget::area() const { return PlotPainter(theme_, font()).area(rect()); }
+QRect PlotWidget::area() const {
+  return PlotPainter(theme_, font()).area(rect());
+}
 
 void PlotWidget::fix_values(std::optional<ValueRange> values) {
   if (!values) value_zooms_.clear();
@@ -68,8 +70,12 @@ void PlotWidget::refresh() {
   }
 }
 
-QSize PlotWidget::sizeHint() const { return {640, 200}; }
-QSize PlotWidget::minimumSizeHint() const { return {220, 90}; }
+QSize PlotWidget::sizeHint() const {
+  return {640, 200};
+}
+QSize PlotWidget::minimumSizeHint() const {
+  return {220, 90};
+}
 
 void PlotWidget::paintEvent(QPaintEvent*) {
   const double ratio = devicePixelRatioF();
@@ -110,7 +116,9 @@ void PlotWidget::render_to(QPainter& painter, const QRect& rect) const {
   if (view_.cursor()) plot.paint_cursor(painter, rect, content_, frame(), *view_.cursor(), true);
 }
 
-void PlotWidget::resizeEvent(QResizeEvent*) { stale_ = true; }
+void PlotWidget::resizeEvent(QResizeEvent*) {
+  stale_ = true;
+}
 
 void PlotWidget::changeEvent(QEvent* event) {
   if (event->type() == QEvent::FontChange) refresh();
@@ -149,10 +157,12 @@ void PlotWidget::mouseMoveEvent(QMouseEvent* event) {
   if (drag_ == Drag::kPan) {
     const QPointF moved = at - drag_at_;
     const QRect inner = area();
-    if (inner.width() > 0 && moved.x() != 0) view_.pan_by(-moved.x() * view_.range().length() / inner.width());
+    if (inner.width() > 0 && moved.x() != 0)
+      view_.pan_by(-moved.x() * view_.range().length() / inner.width());
     if (values_ && moved.y() != 0) {
       const AxisScale scale = value_scale();
-      values_ = ValueRange{scale.to_value(inner.bottom() + 1 - moved.y()), scale.to_value(inner.top() - moved.y())};
+      values_ =
+          ValueRange{scale.to_value(inner.bottom() + 1 - moved.y()), scale.to_value(inner.top() - moved.y())};
       refresh();
     }
     drag_at_ = at;
@@ -208,7 +218,8 @@ void PlotWidget::zoom_to_box() {
 
 /// The values that this plot had before the view's newest zoom.
 void PlotWidget::remember(std::optional<ValueRange> before) {
-  if (value_zooms_.empty() || value_zooms_.back().depth < view_.depth()) value_zooms_.push_back({view_.depth(), before});
+  if (value_zooms_.empty() || value_zooms_.back().depth < view_.depth())
+    value_zooms_.push_back({view_.depth(), before});
 }
 
 /// A zoom is taken back in all plots, whichever had the keys.
@@ -259,7 +270,8 @@ void PlotWidget::wheelEvent(QWheelEvent* event) {
 void PlotWidget::step_cursor(int direction) {
   const TimeRange range = view_.range();
   std::optional<double> from = view_.cursor();
-  if (!from || !range.contains(*from)) from = direction > 0 ? std::nextafter(range.from, -HUGE_VAL) : range.to;
+  if (!from || !range.contains(*from))
+    from = direction > 0 ? std::nextafter(range.from, -HUGE_VAL) : range.to;
   // The next moment at which any of the lines has a sample.
   std::optional<double> next;
   const auto consider = [&](const Series* series) {
@@ -272,8 +284,10 @@ void PlotWidget::step_cursor(int direction) {
       if (index > 0 && (!next || series->at(index - 1).time > *next)) next = series->at(index - 1).time;
     }
   };
-  for (const Curve& curve : content_.curves) consider(curve.series);
-  for (const Band& band : content_.bands) consider(band.high);
+  for (const Curve& curve : content_.curves)
+    consider(curve.series);
+  for (const Band& band : content_.bands)
+    consider(band.high);
   if (!next || !range.contains(*next)) return;
   keyboard_cursor_ = true;
   view_.set_cursor(*next);
@@ -281,7 +295,8 @@ void PlotWidget::step_cursor(int direction) {
 
 void PlotWidget::keyPressEvent(QKeyEvent* event) {
   const TimeRange range = view_.range();
-  const double anchor = view_.cursor() && range.contains(*view_.cursor()) ? *view_.cursor() : (range.from + range.to) / 2;
+  const double anchor =
+      view_.cursor() && range.contains(*view_.cursor()) ? *view_.cursor() : (range.from + range.to) / 2;
   const bool shift = event->modifiers() & Qt::ShiftModifier;
   switch (event->key()) {
     case Qt::Key_Left:
@@ -295,13 +310,17 @@ void PlotWidget::keyPressEvent(QKeyEvent* event) {
       return;
     }
     case Qt::Key_Plus:
-    case Qt::Key_Equal: return view_.zoom_at(anchor, kKeyZoom);
-    case Qt::Key_Minus: return view_.zoom_at(anchor, 1 / kKeyZoom);
-    case Qt::Key_Backspace: return view_.zoom_back();
+    case Qt::Key_Equal:
+      return view_.zoom_at(anchor, kKeyZoom);
+    case Qt::Key_Minus:
+      return view_.zoom_at(anchor, 1 / kKeyZoom);
+    case Qt::Key_Backspace:
+      return view_.zoom_back();
     case Qt::Key_Escape:
       if (drag_ != Drag::kNone) return end_drag();
       return view_.go_live();
-    default: QWidget::keyPressEvent(event);
+    default:
+      QWidget::keyPressEvent(event);
   }
 }
 
@@ -309,7 +328,9 @@ void PlotWidget::leaveEvent(QEvent*) {
   if (!keyboard_cursor_) view_.set_cursor(std::nullopt);
 }
 
-void PlotWidget::focusInEvent(QFocusEvent*) { update(); }
+void PlotWidget::focusInEvent(QFocusEvent*) {
+  update();
+}
 
 void PlotWidget::focusOutEvent(QFocusEvent*) {
   if (keyboard_cursor_) {

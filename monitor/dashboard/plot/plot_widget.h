@@ -16,12 +16,13 @@ namespace duet::dashboard {
 
 /// A time plot that is moved with mouse and keys.
 ///
-/// Mouse: drag = zoom to the box (flat: time alone; narrow: values alone); Ctrl-drag or middle-drag = pan; wheel = zoom, over
-/// an axis that axis alone; double-click = fit, over an axis that axis alone. Keys: Left, Right step the crosshair (Shift:
-/// pan), + and − zoom, Backspace takes a zoom back, Escape returns to live.
+/// Mouse: drag = zoom to the box (flat: time alone; narrow: values alone); Ctrl-drag or middle-drag = pan;
+/// wheel = zoom, over an axis that axis alone; double-click = fit, over an axis that axis alone. Keys: Left,
+/// Right step the crosshair (Shift: pan), + and − zoom, Backspace takes a zoom back, Escape returns to live.
 ///
-/// Time is shared through the TimeView, the range of values is the plot's own: it fits what is seen until somebody zooms.
-/// The lines are drawn once into a pixmap; the crosshair moves above it. Repaints at most 25 times a second.
+/// Time is shared through the TimeView, the range of values is the plot's own: it fits what is seen until
+/// somebody zooms. The lines are drawn once into a pixmap; the crosshair moves above it. Repaints at most 25
+/// times a second.
 class PlotWidget : public QWidget {
   Q_OBJECT
 

@@ -8,12 +8,15 @@
 namespace duet::dashboard {
 
 namespace {
-QString tr(const char* text) { return QCoreApplication::translate("Actions", text); }
+QString tr(const char* text) {
+  return QCoreApplication::translate("Actions", text);
+}
 }  // namespace
 
 const std::vector<ActionRow>& Actions::table() {
   static const std::vector<ActionRow> rows{
-      {"connect", "&Run", "&Connect …", "Ctrl+K", "Watch a run: the address of any one worker finds the others"},
+      {"connect", "&Run", "&Connect …", "Ctrl+K",
+       "Watch a run: the address of any one worker finds the others"},
       {"open", "&Run", "&Open recording …", "Ctrl+O", "Play a recording"},
       {"demo", "&Run", "&Demo", "", "Synthetic workers: nothing else is needed"},
       {"", "&Run", "", "", ""},
@@ -23,18 +26,22 @@ const std::vector<ActionRow>& Actions::table() {
       {"export_graph", "&Run", "Save &graph as picture …", "Ctrl+G", "The graph as PNG or SVG"},
       {"export_window", "&Run", "Save &window as picture …", "", "The whole window as PNG"},
       {"export_csv", "&Run", "Save visible &data as CSV …", "Ctrl+E", "What the plots show, as a table"},
-      {"copy", "&Run", "Cop&y picture", "Ctrl+Shift+C", "The plots, or the graph where the keys go, to the clipboard"},
+      {"copy", "&Run", "Cop&y picture", "Ctrl+Shift+C",
+       "The plots, or the graph where the keys go, to the clipboard"},
       {"", "&Run", "", "", ""},
       {"quit", "&Run", "&Quit", "Ctrl+Q", "Workers do not notice"},
 
-      {"live", "&View", "&Pause", "Ctrl+Space", "Stand still, or follow the newest data; data goes on arriving", true},
+      {"live", "&View", "&Pause", "Ctrl+Space",
+       "Stand still, or follow the newest data; data goes on arriving", true},
       {"fit", "&View", "&Fit all", "Ctrl+0", "All that is held"},
       {"longer", "&View", "&Longer window", "Ctrl+]", "Show more of the past while live, up to an hour"},
-      {"shorter", "&View", "&Shorter window", "Ctrl+[", "Show less of the past while live, down to 10 seconds"},
+      {"shorter", "&View", "&Shorter window", "Ctrl+[",
+       "Show less of the past while live, down to 10 seconds"},
       {"", "&View", "", "", ""},
       {"all_lines", "&View", "&All workers' lines", "Ctrl+Shift+A", "A line for every worker"},
       {"no_lines", "&View", "&Mean and band alone", "Ctrl+Shift+M", "No worker's own line"},
-      {"bound", "&View", "Theory's &bound", "Ctrl+B", "How fast mixing alone brings the workers together, in the consensus plot", true},
+      {"bound", "&View", "Theory's &bound", "Ctrl+B",
+       "How fast mixing alone brings the workers together, in the consensus plot", true},
       {"", "&View", "", "", ""},
       {"theme_system", "&View", "Theme: s&ystem", "", "Light or dark, as the desktop is", true},
       {"theme_light", "&View", "Theme: l&ight", "", "Dark on light", true},
@@ -42,7 +49,8 @@ const std::vector<ActionRow>& Actions::table() {
       {"", "&View", "", "", ""},
       {"go_plots", "&View", "Go to plots", "Ctrl+1", "The keys go to the time plots"},
       {"go_legend", "&View", "Go to legend", "Ctrl+2", "The keys go to the legend"},
-      {"go_graph", "&View", "Go to graph", "Ctrl+3", "The keys go to the graph, also where it is behind the matrix"},
+      {"go_graph", "&View", "Go to graph", "Ctrl+3",
+       "The keys go to the graph, also where it is behind the matrix"},
       {"go_matrix", "&View", "Go to matrix", "Ctrl+4", "The keys go to the pairing matrix"},
       {"go_workers", "&View", "Go to workers", "Ctrl+5", "The keys go to the table of workers"},
       {"go_events", "&View", "Go to events", "Ctrl+6", "The keys go to the log of events"},
@@ -55,7 +63,8 @@ const std::vector<ActionRow>& Actions::table() {
       {"slower", "&Playback", "&Slower", "Ctrl+,", "Down to a tenth"},
 
       {"what_if_reset", "&Graph", "&Put everything back", "", "Ends the what-if: the graph as it is"},
-      {"what_if_remove", "&Graph", "&What if without this worker", "Ctrl+D", "The worker that has the attention; again: put it back"},
+      {"what_if_remove", "&Graph", "&What if without this worker", "Ctrl+D",
+       "The worker that has the attention; again: put it back"},
       {"no_focus", "&Graph", "&Give the attention up", "Ctrl+U", "No worker stands out any more"},
 
       {"help", "&Help", "&Help", "F1", "This"},
@@ -108,7 +117,9 @@ QAction* Actions::operator[](const char* id) const {
   return found->second;
 }
 
-QMenu* Actions::menu(const char* name) const { return menus_.at(name); }
+QMenu* Actions::menu(const char* name) const {
+  return menus_.at(name);
+}
 
 void Actions::fill(QMenuBar& bar) {
   for (const ActionRow& row : table()) {
@@ -125,7 +136,8 @@ void Actions::fill(QMenuBar& bar) {
 QString Actions::shortcuts_html() const {
   QString html = QStringLiteral("<table cellspacing='0' cellpadding='3'>");
   const auto line = [&html](const QString& keys, const QString& text) {
-    html += QStringLiteral("<tr><td><b>%1</b>&nbsp;&nbsp;</td><td>%2</td></tr>").arg(keys.toHtmlEscaped(), text.toHtmlEscaped());
+    html += QStringLiteral("<tr><td><b>%1</b>&nbsp;&nbsp;</td><td>%2</td></tr>")
+                .arg(keys.toHtmlEscaped(), text.toHtmlEscaped());
   };
   const auto head = [&html](const QString& text) {
     html += QStringLiteral("<tr><td colspan='2'><h4>%1</h4></td></tr>").arg(text.toHtmlEscaped());
@@ -138,7 +150,8 @@ QString Actions::shortcuts_html() const {
       head(QString(menu).remove('&'));
     }
     const QString name = QString(tr(row.text)).remove('&').remove(QStringLiteral(" …"));
-    line((*this)[row.id]->shortcut().toString(QKeySequence::NativeText), name + QStringLiteral(": ") + tr(row.help));
+    line((*this)[row.id]->shortcut().toString(QKeySequence::NativeText),
+         name + QStringLiteral(": ") + tr(row.help));
   }
   QString where;
   for (const GestureRow& row : gestures()) {
@@ -153,12 +166,17 @@ QString Actions::shortcuts_html() const {
 
 QString Actions::help_html() const {
   return tr("<h2>Duet dashboard</h2>"
-            "<p>Watches a decentralised training: every worker trains at its own pace, meets one neighbour at a time, and the"
-            " two average. Whether they agree is the <b>consensus distance</b>, √(mean of ‖x_i − x̄‖²): it should settle at a"
-            " level, not grow. The <b>graph</b> shows who meets whom: an edge is as wide as its rate of meetings, glows when"
-            " two meet, and turns orange, then dashed, the longer the last meeting is ago. The <b>strip</b> says what is"
+            "<p>Watches a decentralised training: every worker trains at its own pace, meets one neighbour "
+            "at a time, and the"
+            " two average. Whether they agree is the <b>consensus distance</b>, √(mean of ‖x_i − x̄‖²): it "
+            "should settle at a"
+            " level, not grow. The <b>graph</b> shows who meets whom: an edge is as wide as its rate of "
+            "meetings, glows when"
+            " two meet, and turns orange, then dashed, the longer the last meeting is ago. The <b>strip</b> "
+            "says what is"
             " wrong and with whom; a click leads there.</p>"
-            "<p>The dashboard only reads. One that is slow or closed loses frames; the workers do not notice.</p>") +
+            "<p>The dashboard only reads. One that is slow or closed loses frames; the workers do not "
+            "notice.</p>") +
          shortcuts_html();
 }
 

@@ -10,10 +10,11 @@
 
 namespace duet::dashboard {
 
-/// One row for each thing that can be done from a menu or with a key. Menus, F1 and the list of shortcuts come from here.
+/// One row for each thing that can be done from a menu or with a key. Menus, F1 and the list of shortcuts
+/// come from here.
 struct ActionRow {
   const char* id;
-  const char* menu;      ///< "&File"
+  const char* menu;  ///< "&File"
   const char* text;
   const char* shortcut;  ///< "Ctrl+O"; empty: none
   const char* help;      ///< one sentence

@@ -12,8 +12,9 @@ namespace duet::dashboard {
 /// What the program was asked for, checked.
 struct CommandLine {
   std::string connect;  ///< an address
-  std::string secret;   ///< of the run: from the environment, never from the command line, which others can read
-  std::string open;     ///< a recording
+  std::string
+      secret;        ///< of the run: from the environment, never from the command line, which others can read
+  std::string open;  ///< a recording
   bool demo = false;
   observer::DemoOptions demo_options;
   std::string record;

@@ -9,10 +9,16 @@
 namespace duet::dashboard {
 
 ConnectDialog::ConnectDialog(const QStringList& recent, const Theme& theme, QWidget* parent)
-    : QDialog(parent), theme_(theme), field_(new QComboBox(this)), secret_(new QLineEdit(this)), hint_(new QLabel(this)) {
+    : QDialog(parent),
+      theme_(theme),
+      field_(new QComboBox(this)),
+      secret_(new QLineEdit(this)),
+      hint_(new QLabel(this)) {
   setWindowTitle(tr("Connect to a run"));
   auto* layout = new QVBoxLayout(this);
-  auto* about = new QLabel(tr("The telemetry address of any one worker; the others are found through it. The dashboard only reads."), this);
+  auto* about = new QLabel(tr("The telemetry address of any one worker; the others are found through it. The "
+                              "dashboard only reads."),
+                           this);
   about->setWordWrap(true);
   layout->addWidget(about);
   auto* form = new QFormLayout;

@@ -10,8 +10,8 @@
 
 namespace duet::dashboard {
 
-/// Asks for the address of any one worker. Checked while it is typed; a missing port is filled in. With the run's secret
-/// where it has one.
+/// Asks for the address of any one worker. Checked while it is typed; a missing port is filled in. With the
+/// run's secret where it has one.
 class ConnectDialog : public QDialog {
   Q_OBJECT
 

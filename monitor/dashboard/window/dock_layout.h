@@ -4,7 +4,6 @@
 #include <QMainWindow>
 #include <vector>
 
-
 namespace duet::dashboard {
 
 /// Where the docks are at first, and how that is reset. QMainWindow saves and restores it.

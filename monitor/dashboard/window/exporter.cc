@@ -15,7 +15,9 @@ namespace duet::dashboard {
 
 namespace {
 
-QString tr(const char* text) { return QCoreApplication::translate("Exporter", text); }
+QString tr(const char* text) {
+  return QCoreApplication::translate("Exporter", text);
+}
 
 bool fail(QString* reason, const QString& text) {
   if (reason != nullptr) *reason = text;
@@ -48,7 +50,8 @@ QImage draw_image(QSize size, const Draw& draw) {
 bool save_image(const QString& path, const QImage& image, QString* reason) {
   // Complete, or not at all: a picture that somebody fetches meanwhile is never half of one.
   QSaveFile file(path);
-  if (!file.open(QIODevice::WriteOnly)) return fail(reason, tr("cannot write %1: %2").arg(path, file.errorString()));
+  if (!file.open(QIODevice::WriteOnly))
+    return fail(reason, tr("cannot write %1: %2").arg(path, file.errorString()));
   if (!image.save(&file, "PNG")) return fail(reason, tr("cannot write %1 as PNG").arg(path));
   if (!file.commit()) return fail(reason, tr("cannot write %1: %2").arg(path, file.errorString()));
   return true;
@@ -61,7 +64,8 @@ bool save_picture(const QString& path, QSize size, const Draw& draw, QString* re
     return fail(reason, tr("%1: the name must end in .png or .svg").arg(path));
   }
   QSaveFile file(path);
-  if (!file.open(QIODevice::WriteOnly)) return fail(reason, tr("cannot write %1: %2").arg(path, file.errorString()));
+  if (!file.open(QIODevice::WriteOnly))
+    return fail(reason, tr("cannot write %1: %2").arg(path, file.errorString()));
   QSvgGenerator svg;
   svg.setOutputDevice(&file);
   svg.setSize(size);
@@ -78,14 +82,17 @@ bool save_picture(const QString& path, QSize size, const Draw& draw, QString* re
 void write_csv(std::ostream& out, const SeriesStore& store, const TimeRange& range) {
   out << "time_seconds,elapsed_seconds,metric,rank,value\n";
   const auto rows = [&](const char* metric, int rank, const Series& series) {
-    const std::string name = "," + std::string(metric) + "," + (rank < 0 ? std::string() : std::to_string(rank)) + ",";
+    const std::string name =
+        "," + std::string(metric) + "," + (rank < 0 ? std::string() : std::to_string(rank)) + ",";
     const std::size_t end = series.lower_bound(std::nextafter(range.to, HUGE_VAL));
     for (std::size_t k = series.lower_bound(range.from); k < end; ++k) {
       const Sample& sample = series.at(k);
-      out << fixed(sample.time, 3) << ',' << fixed(sample.time - store.origin(), 3) << name << exact(sample.value) << '\n';
+      out << fixed(sample.time, 3) << ',' << fixed(sample.time - store.origin(), 3) << name
+          << exact(sample.value) << '\n';
     }
     for (const double mark : series.marks()) {
-      if (range.contains(mark)) out << fixed(mark, 3) << ',' << fixed(mark - store.origin(), 3) << name << "nan\n";
+      if (range.contains(mark))
+        out << fixed(mark, 3) << ',' << fixed(mark - store.origin(), 3) << name << "nan\n";
     }
   };
   rows("consensus_distance", -1, store.consensus_mean());
@@ -93,19 +100,24 @@ void write_csv(std::ostream& out, const SeriesStore& store, const TimeRange& ran
   rows("loss_mean", -1, store.loss().mean);
   rows("pairings_per_second_mean", -1, store.pairings().mean);
   rows("target_pairings_per_second_mean", -1, store.target().mean);
-  for (int rank = 0; rank < store.ranks(); ++rank) rows("distance_to_mean", rank, store.rank(rank).distance);
-  for (int rank = 0; rank < store.ranks(); ++rank) rows("loss", rank, store.rank(rank).loss);
-  for (int rank = 0; rank < store.ranks(); ++rank) rows("pairings_per_second", rank, store.rank(rank).pairings);
+  for (int rank = 0; rank < store.ranks(); ++rank)
+    rows("distance_to_mean", rank, store.rank(rank).distance);
+  for (int rank = 0; rank < store.ranks(); ++rank)
+    rows("loss", rank, store.rank(rank).loss);
+  for (int rank = 0; rank < store.ranks(); ++rank)
+    rows("pairings_per_second", rank, store.rank(rank).pairings);
 }
 
 bool save_csv(const QString& path, const SeriesStore& store, const TimeRange& range, QString* reason) {
   QSaveFile file(path);
-  if (!file.open(QIODevice::WriteOnly)) return fail(reason, tr("cannot write %1: %2").arg(path, file.errorString()));
+  if (!file.open(QIODevice::WriteOnly))
+    return fail(reason, tr("cannot write %1: %2").arg(path, file.errorString()));
   std::ostringstream text;
   write_csv(text, store, range);
   // Not str(): of an hour it would be some hundred megabytes twice.
   const std::string_view bytes = text.view();
-  if (file.write(bytes.data(), static_cast<qint64>(bytes.size())) != static_cast<qint64>(bytes.size()) || !file.commit()) {
+  if (file.write(bytes.data(), static_cast<qint64>(bytes.size())) != static_cast<qint64>(bytes.size()) ||
+      !file.commit()) {
     return fail(reason, tr("cannot write %1: %2").arg(path, file.errorString()));
   }
   return true;

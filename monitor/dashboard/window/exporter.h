@@ -21,8 +21,8 @@ bool save_picture(const QString& path, QSize size, const Draw& draw, QString* re
 bool save_image(const QString& path, const QImage& image, QString* reason);
 QImage draw_image(QSize size, const Draw& draw);
 
-/// All samples of all workers and of the run within `range`, one a line: time_seconds (Unix), elapsed_seconds, metric, rank
-/// (empty: the run's), value. Sorted by metric, rank, time.
+/// All samples of all workers and of the run within `range`, one a line: time_seconds (Unix),
+/// elapsed_seconds, metric, rank (empty: the run's), value. Sorted by metric, rank, time.
 void write_csv(std::ostream& out, const SeriesStore& store, const TimeRange& range);
 bool save_csv(const QString& path, const SeriesStore& store, const TimeRange& range, QString* reason);
 

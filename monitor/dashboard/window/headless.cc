@@ -45,7 +45,8 @@ std::unique_ptr<observer::Source> make_source(const CommandLine& options) {
 int run_headless(const CommandLine& options, RunSession& session, MainWindow& window, QString* problem) {
   const bool live = !options.connect.empty();
   session.open(make_source(options), live);
-  if (!options.record.empty() && !session.feed().start_recording(QString::fromStdString(options.record), options.overwrite, problem)) {
+  if (!options.record.empty() &&
+      !session.feed().start_recording(QString::fromStdString(options.record), options.overwrite, problem)) {
     return kFailed;
   }
   window.resize(options.size);
@@ -70,7 +71,9 @@ int run_headless(const CommandLine& options, RunSession& session, MainWindow& wi
                    .arg(text.empty() ? QString() : QStringLiteral(": ") + QString::fromStdString(text));
     // The picture is written all the same: it shows what is wrong.
   }
-  if (!options.screenshot.empty() && !save_image(QString::fromStdString(options.screenshot), window.picture(), problem)) return kFailed;
+  if (!options.screenshot.empty() &&
+      !save_image(QString::fromStdString(options.screenshot), window.picture(), problem))
+    return kFailed;
   if (!options.export_csv.empty() &&
       !save_csv(QString::fromStdString(options.export_csv), session.store, session.view.range(), problem)) {
     return kFailed;

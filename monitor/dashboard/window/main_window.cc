@@ -22,15 +22,19 @@ namespace duet::dashboard {
 namespace {
 
 constexpr double kMatrixInterval = 0.5;  ///< seconds of the run
-constexpr std::pair<double, const char*> kWindows[] = {{10, "10 s"},     {30, "30 s"},     {60, "1 min"},
-                                                       {120, "2 min"},   {300, "5 min"},   {600, "10 min"},
+constexpr std::pair<double, const char*> kWindows[] = {{10, "10 s"},     {30, "30 s"},   {60, "1 min"},
+                                                       {120, "2 min"},   {300, "5 min"}, {600, "10 min"},
                                                        {1800, "30 min"}, {3600, "1 h"}};
 
 }  // namespace
 
 MainWindow::MainWindow(RunSession& session, Settings& settings, const QPalette& system, QWidget* parent)
-    : QMainWindow(parent), session_(session), settings_(settings), system_(system),
-      theme_(Theme::choose(settings.theme(), system)), actions_(std::make_unique<Actions>(this)) {
+    : QMainWindow(parent),
+      session_(session),
+      settings_(settings),
+      system_(system),
+      theme_(Theme::choose(settings.theme(), system)),
+      actions_(std::make_unique<Actions>(this)) {
   setWindowTitle(tr("Duet"));
   setObjectName(QStringLiteral("duet-dashboard"));
   setMinimumSize(720, 480);
@@ -53,17 +57,20 @@ void MainWindow::compose() {
   bar->setObjectName(QStringLiteral("tools"));
   bar->setMovable(false);
   bar->setContextMenuPolicy(Qt::PreventContextMenu);
-  for (const char* id : {"connect", "open", "record"}) bar->addAction((*actions_)[id]);
+  for (const char* id : {"connect", "open", "record"})
+    bar->addAction((*actions_)[id]);
   bar->addSeparator();
   bar->addAction((*actions_)["live"]);
   window_length_ = new QComboBox(bar);
   window_length_->setAccessibleName(tr("Length of the live window"));
   window_length_->setToolTip(tr("Length of the live window"));
-  for (const auto& [seconds, name] : kWindows) window_length_->addItem(tr(name), seconds);
+  for (const auto& [seconds, name] : kWindows)
+    window_length_->addItem(tr(name), seconds);
   bar->addWidget(window_length_);
   bar->addAction((*actions_)["fit"]);
   bar->addSeparator();
-  for (const char* id : {"export_plots", "export_csv"}) bar->addAction((*actions_)[id]);
+  for (const char* id : {"export_plots", "export_csv"})
+    bar->addAction((*actions_)[id]);
   (*actions_)["export_plots"]->setIconText(tr("Picture"));
   (*actions_)["export_csv"]->setIconText(tr("CSV"));
   (*actions_)["connect"]->setIconText(tr("Connect"));
@@ -106,7 +113,8 @@ void MainWindow::compose() {
   // A dock that was closed comes back from here, by keys too.
   QMenu* view = actions_->menu("&View");
   view->addSeparator();
-  for (const QDockWidget* dock : layout_->docks()) view->addAction(dock->toggleViewAction());
+  for (const QDockWidget* dock : layout_->docks())
+    view->addAction(dock->toggleViewAction());
 
   connection_ = new ElidedLabel(this);
   points_ = new QLabel(this);
@@ -116,9 +124,8 @@ void MainWindow::compose() {
   statusBar()->addPermanentWidget(points_);
 
   connect(diagnosis_, &DiagnosisPanel::finding_picked, this, &MainWindow::jump_to);
-  connect(matrix_, &MatrixWidget::worker_picked, this, [this](int rank) {
-    session_.selection.focus(rank < 0 ? std::nullopt : std::optional<int>(rank));
-  });
+  connect(matrix_, &MatrixWidget::worker_picked, this,
+          [this](int rank) { session_.selection.focus(rank < 0 ? std::nullopt : std::optional<int>(rank)); });
   connect(&session_.selection, &Selection::focus_changed, this, [this] {
     MatrixContent content = matrix_->content();
     content.focused = session_.selection.focused();
@@ -128,7 +135,8 @@ void MainWindow::compose() {
 
 void MainWindow::set_theme(ThemeChoice choice) {
   theme_ = Theme::choose(choice, system_);
-  for (const auto& [id, which] : {std::pair{"theme_system", ThemeChoice::kSystem}, {"theme_light", ThemeChoice::kLight},
+  for (const auto& [id, which] : {std::pair{"theme_system", ThemeChoice::kSystem},
+                                  {"theme_light", ThemeChoice::kLight},
                                   {"theme_dark", ThemeChoice::kDark}}) {
     (*actions_)[id]->setChecked(which == choice);
   }
@@ -152,9 +160,11 @@ void MainWindow::begin_anew() {
   plots_->apply(session_.snapshot());
   legend_->set_count(0);
   replay_->set_playback(session_.is_open() ? session_.feed().playback() : nullptr);
-  for (const char* id : {"play", "faster", "slower"}) (*actions_)[id]->setEnabled(replay_->available());
+  for (const char* id : {"play", "faster", "slower"})
+    (*actions_)[id]->setEnabled(replay_->available());
   // A recording is there already, and could be written over while it is read.
-  (*actions_)["record"]->setEnabled(session_.is_open() && session_.feed().status().kind != observer::SourceKind::kReplay);
+  (*actions_)["record"]->setEnabled(session_.is_open() &&
+                                    session_.feed().status().kind != observer::SourceKind::kReplay);
   {
     const QSignalBlocker quiet((*actions_)["record"]);
     (*actions_)["record"]->setChecked(false);
@@ -173,7 +183,8 @@ void MainWindow::take(const observer::Snapshot& snapshot, const observer::Update
   legend_->set_count(static_cast<int>(snapshot.workers.size()));
   for (const int rank : update.workers) {
     if (rank >= 0 && rank < static_cast<int>(snapshot.workers.size())) {
-      legend_->set_worker(rank, QString::fromStdString(snapshot.workers[static_cast<std::size_t>(rank)].host));
+      legend_->set_worker(rank,
+                          QString::fromStdString(snapshot.workers[static_cast<std::size_t>(rank)].host));
     }
   }
   graph_->apply(snapshot, update.shape_changed || update.restarted);
@@ -204,12 +215,15 @@ void MainWindow::show_status() {
     return;
   }
   const observer::SourceStatus status = session_.feed().status();
-  QString text = QStringLiteral("%1: %2").arg(QString::fromStdString(status.name), QString::fromLatin1(observer::to_string(status.state)));
+  QString text = QStringLiteral("%1: %2").arg(QString::fromStdString(status.name),
+                                              QString::fromLatin1(observer::to_string(status.state)));
   if (status.retry_in) text += tr(", next try in %1 s").arg(std::max(0.0, *status.retry_in), 0, 'f', 0);
-  if (!status.text.empty() && status.kind != observer::SourceKind::kReplay) text += QStringLiteral(" – ") + QString::fromStdString(status.text);
+  if (!status.text.empty() && status.kind != observer::SourceKind::kReplay)
+    text += QStringLiteral(" – ") + QString::fromStdString(status.text);
   if (status.dropped > 0) text += tr(" – %1 frames lost here").arg(status.dropped);
   set(connection_, text);
-  replay_->refresh(status.kind == observer::SourceKind::kReplay ? QString::fromStdString(status.text) : QString());
+  replay_->refresh(status.kind == observer::SourceKind::kReplay ? QString::fromStdString(status.text)
+                                                                : QString());
   set(points_, tr("%1 points held, %2 dropped")
                    .arg(count_text(session_.store.points()), count_text(session_.store.dropped())));
   const auto recording = session_.feed().recording();
@@ -242,7 +256,9 @@ void MainWindow::set_window_length(double seconds) {
   settings_.set_window_seconds(session_.view.window());
   int nearest = 0;
   for (int k = 1; k < window_length_->count(); ++k) {
-    const auto distance = [&](int index) { return std::abs(std::log(window_length_->itemData(index).toDouble() / seconds)); };
+    const auto distance = [&](int index) {
+      return std::abs(std::log(window_length_->itemData(index).toDouble() / seconds));
+    };
     if (distance(k) < distance(nearest)) nearest = k;
   }
   const QSignalBlocker quiet(window_length_);
@@ -280,7 +296,8 @@ bool MainWindow::save_plots(const QString& path, QString* reason) {
         for (int k = 0; k < PlotsPanel::kPlots; ++k) {
           const bool last = k + 1 == PlotsPanel::kPlots;
           const int height = last ? rect.bottom() + 1 - y : rect.height() / PlotsPanel::kPlots;
-          plots_->plot(static_cast<PlotsPanel::PlotName>(k)).render_to(painter, {rect.left(), y, rect.width(), height});
+          plots_->plot(static_cast<PlotsPanel::PlotName>(k))
+              .render_to(painter, {rect.left(), y, rect.width(), height});
           y += height;
         }
       },
@@ -293,7 +310,9 @@ bool MainWindow::save_graph(const QString& path, QString* reason) {
       [this](QPainter& painter, const QRect& rect) { graph_->graph().render_to(painter, rect); }, reason);
 }
 
-bool MainWindow::save_window(const QString& path, QString* reason) { return save_image(path, picture(), reason); }
+bool MainWindow::save_window(const QString& path, QString* reason) {
+  return save_image(path, picture(), reason);
+}
 
 bool MainWindow::save_table(const QString& path, QString* reason) {
   return save_csv(path, session_.store, session_.view.range(), reason);
@@ -304,7 +323,8 @@ bool MainWindow::eventFilter(QObject* watched, QEvent* event) {
   if (event->type() == QEvent::ShortcutOverride && static_cast<QKeyEvent*>(event)->key() == Qt::Key_Space &&
       static_cast<QKeyEvent*>(event)->modifiers() == Qt::NoModifier) {
     const bool theirs = watched->inherits("QAbstractButton") || watched->inherits("QComboBox") ||
-                        watched->inherits("QListView") || watched->inherits("QLineEdit") || watched->inherits("QMenu");
+                        watched->inherits("QListView") || watched->inherits("QLineEdit") ||
+                        watched->inherits("QMenu");
     if (theirs) {
       event->accept();
       return true;

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "data/run_session.h"
+#include "graph/matrix_widget.h"
 #include "panels/diagnosis_panel.h"
 #include "panels/elided_label.h"
 #include "panels/events_panel.h"
@@ -15,7 +16,6 @@
 #include "panels/replay_panel.h"
 #include "panels/run_header.h"
 #include "panels/workers_panel.h"
-#include "graph/matrix_widget.h"
 #include "plot/legend_widget.h"
 #include "window/actions.h"
 #include "window/dock_layout.h"

@@ -27,22 +27,27 @@ constexpr double kDemoWarmUp = 60.0;
 }
 
 void MainWindow::wire_run_actions() {
-  const auto on = [this](const char* id, auto what) { connect((*actions_)[id], &QAction::triggered, this, what); };
+  const auto on = [this](const char* id, auto what) {
+    connect((*actions_)[id], &QAction::triggered, this, what);
+  };
   on("connect", [this] {
     ConnectDialog dialog(settings_.recent_addresses(), theme_, this);
     if (dialog.exec() == QDialog::Accepted) connect_to(dialog.address(), dialog.secret());
   });
   on("open", [this] {
-    const QString path = QFileDialog::getOpenFileName(this, tr("Open recording"), {}, tr("Recordings (*.duetrec);;All files (*)"));
+    const QString path = QFileDialog::getOpenFileName(this, tr("Open recording"), {},
+                                                      tr("Recordings (*.duetrec);;All files (*)"));
     if (!path.isEmpty()) load_recording(path);
   });
   on("demo", [this] { open_demo(); });
   connect((*actions_)["record"], &QAction::toggled, this, &MainWindow::toggle_recording);
   on("export_plots", [this] {
-    ask_to_save(tr("Save plots"), tr("PNG (*.png);;SVG (*.svg)"), QStringLiteral("png"), &MainWindow::save_plots);
+    ask_to_save(tr("Save plots"), tr("PNG (*.png);;SVG (*.svg)"), QStringLiteral("png"),
+                &MainWindow::save_plots);
   });
   on("export_graph", [this] {
-    ask_to_save(tr("Save graph"), tr("PNG (*.png);;SVG (*.svg)"), QStringLiteral("png"), &MainWindow::save_graph);
+    ask_to_save(tr("Save graph"), tr("PNG (*.png);;SVG (*.svg)"), QStringLiteral("png"),
+                &MainWindow::save_graph);
   });
   on("export_window", [this] {
     ask_to_save(tr("Save window"), tr("PNG (*.png)"), QStringLiteral("png"), &MainWindow::save_window);
@@ -54,13 +59,16 @@ void MainWindow::wire_run_actions() {
     const bool graph = graph_->graph().hasFocus();
     QWidget* what = graph ? static_cast<QWidget*>(&graph_->graph()) : plots_;
     QApplication::clipboard()->setPixmap(what->grab());
-    statusBar()->showMessage(graph ? tr("The graph is on the clipboard") : tr("The plots are on the clipboard"), 4000);
+    statusBar()->showMessage(
+        graph ? tr("The graph is on the clipboard") : tr("The plots are on the clipboard"), 4000);
   });
   on("quit", [this] { close(); });
 }
 
 void MainWindow::wire_view_actions() {
-  const auto on = [this](const char* id, auto what) { connect((*actions_)[id], &QAction::triggered, this, what); };
+  const auto on = [this](const char* id, auto what) {
+    connect((*actions_)[id], &QAction::triggered, this, what);
+  };
   TimeView& view = session_.view;
   on("live", [&view] { view.toggle_live(); });
   connect(&view, &TimeView::live_changed, this, [this](bool live) {
@@ -70,7 +78,8 @@ void MainWindow::wire_view_actions() {
   });
   on("fit", [this] {
     session_.view.fit();
-    for (int k = 0; k < PlotsPanel::kPlots; ++k) plots_->plot(static_cast<PlotsPanel::PlotName>(k)).fix_values(std::nullopt);
+    for (int k = 0; k < PlotsPanel::kPlots; ++k)
+      plots_->plot(static_cast<PlotsPanel::PlotName>(k)).fix_values(std::nullopt);
   });
   const auto step = [this](int by) {
     const int index = std::clamp(window_length_->currentIndex() + by, 0, window_length_->count() - 1);
@@ -86,7 +95,8 @@ void MainWindow::wire_view_actions() {
   on("no_lines", [this] { session_.selection.show_none(); });
   (*actions_)["bound"]->setChecked(true);
   connect((*actions_)["bound"], &QAction::toggled, plots_, &PlotsPanel::set_bound_shown);
-  for (const auto& [id, choice] : {std::pair{"theme_system", ThemeChoice::kSystem}, {"theme_light", ThemeChoice::kLight},
+  for (const auto& [id, choice] : {std::pair{"theme_system", ThemeChoice::kSystem},
+                                   {"theme_light", ThemeChoice::kLight},
                                    {"theme_dark", ThemeChoice::kDark}}) {
     const ThemeChoice wanted = choice;
     on(id, [this, wanted] {
@@ -110,11 +120,14 @@ void MainWindow::wire_view_actions() {
     settings_.forget_layout();
     reset_layout();
   });
-  connect((*actions_)["full_screen"], &QAction::toggled, this, [this](bool full) { full ? showFullScreen() : showNormal(); });
+  connect((*actions_)["full_screen"], &QAction::toggled, this,
+          [this](bool full) { full ? showFullScreen() : showNormal(); });
 }
 
 void MainWindow::wire_other_actions() {
-  const auto on = [this](const char* id, auto what) { connect((*actions_)[id], &QAction::triggered, this, what); };
+  const auto on = [this](const char* id, auto what) {
+    connect((*actions_)[id], &QAction::triggered, this, what);
+  };
   on("play", [this] { replay_->toggle(); });
   on("faster", [this] { replay_->faster(); });
   on("slower", [this] { replay_->slower(); });
@@ -141,7 +154,8 @@ bool MainWindow::complain(const QString& text) {
   statusBar()->showMessage(text, 15000);
   connection_->setText(text);
   // A dialog only where somebody is there to read it.
-  if (isVisible() && QGuiApplication::platformName() != QStringLiteral("offscreen")) QMessageBox::warning(this, tr("Duet"), text);
+  if (isVisible() && QGuiApplication::platformName() != QStringLiteral("offscreen"))
+    QMessageBox::warning(this, tr("Duet"), text);
   return false;
 }
 
@@ -207,7 +221,8 @@ bool MainWindow::start_recording(const QString& path, bool overwrite) {
   QString reason;
   const bool replay = session_.is_open() && session_.feed().status().kind == observer::SourceKind::kReplay;
   if (replay) reason = tr("A recording is played: it is there already");
-  const bool good = session_.is_open() && !replay && session_.feed().start_recording(path, overwrite, &reason);
+  const bool good =
+      session_.is_open() && !replay && session_.feed().start_recording(path, overwrite, &reason);
   const QSignalBlocker quiet((*actions_)["record"]);
   (*actions_)["record"]->setChecked(good);
   show_status();
@@ -221,7 +236,8 @@ void MainWindow::toggle_recording(bool on) {
     return show_status();
   }
   // The file dialog has asked already whether to overwrite.
-  const QString path = QFileDialog::getSaveFileName(this, tr("Record to"), QStringLiteral("run.duetrec"), tr("Recordings (*.duetrec)"));
+  const QString path = QFileDialog::getSaveFileName(this, tr("Record to"), QStringLiteral("run.duetrec"),
+                                                    tr("Recordings (*.duetrec)"));
   if (!path.isEmpty()) {
     start_recording(path, true);
   } else {

@@ -10,8 +10,8 @@ namespace {
 
 using Map = std::array<QColor, 6>;
 
-// Okabe and Ito; yellow and black are replaced by what can be seen on either background, and where two of them would be
-// one without red or green receptors, their lightness tells them apart.
+// Okabe and Ito; yellow and black are replaced by what can be seen on either background, and where two of
+// them would be one without red or green receptors, their lightness tells them apart.
 constexpr std::array<const char*, 8> kHuesOnLight{"#0072b2", "#cc5500", "#009e73", "#b0588e",
                                                   "#c98a00", "#3f9bd1", "#5a4a00", "#5c5c5c"};
 constexpr std::array<const char*, 8> kHuesOnDark{"#4ba3dc", "#f0803c", "#2fc39a", "#dc93bf",
@@ -46,9 +46,12 @@ QColor translucent(QColor color, int alpha) {
 
 QString to_string(ThemeChoice choice) {
   switch (choice) {
-    case ThemeChoice::kLight: return QStringLiteral("light");
-    case ThemeChoice::kDark: return QStringLiteral("dark");
-    case ThemeChoice::kSystem: break;
+    case ThemeChoice::kLight:
+      return QStringLiteral("light");
+    case ThemeChoice::kDark:
+      return QStringLiteral("dark");
+    case ThemeChoice::kSystem:
+      break;
   }
   return QStringLiteral("system");
 }
@@ -100,7 +103,9 @@ Theme Theme::dark() {
 Theme Theme::choose(ThemeChoice choice, const QPalette& system) {
   if (choice == ThemeChoice::kLight) return light();
   if (choice == ThemeChoice::kDark) return dark();
-  return system.color(QPalette::WindowText).lightness() > system.color(QPalette::Window).lightness() ? dark() : light();
+  return system.color(QPalette::WindowText).lightness() > system.color(QPalette::Window).lightness()
+             ? dark()
+             : light();
 }
 
 QColor Theme::rank(int rank) const {
@@ -108,24 +113,34 @@ QColor Theme::rank(int rank) const {
   const int number = std::max(rank, 0);
   const QColor hue(hues[static_cast<std::size_t>(number) % hues.size()]);
   switch (number / static_cast<int>(hues.size()) % 3) {
-    case 1: return mix(hue, surface, 0.32);
-    case 2: return mix(hue, text, 0.38);
-    default: return hue;
+    case 1:
+      return mix(hue, surface, 0.32);
+    case 2:
+      return mix(hue, text, 0.38);
+    default:
+      return hue;
   }
 }
 
 QColor Theme::tone(Tone tone) const {
   switch (tone) {
-    case Tone::kGood: return is_dark ? QColor("#2fc39a") : QColor("#00785a");
-    case Tone::kNotice: return is_dark ? QColor("#8fd0f5") : QColor("#1f6fb2");
-    case Tone::kWarning: return is_dark ? QColor("#ecb13a") : QColor("#8f5f00");
-    case Tone::kBad: return is_dark ? QColor("#ff8a5c") : QColor("#b8420a");
-    case Tone::kAbsent: break;
+    case Tone::kGood:
+      return is_dark ? QColor("#2fc39a") : QColor("#00785a");
+    case Tone::kNotice:
+      return is_dark ? QColor("#8fd0f5") : QColor("#1f6fb2");
+    case Tone::kWarning:
+      return is_dark ? QColor("#ecb13a") : QColor("#8f5f00");
+    case Tone::kBad:
+      return is_dark ? QColor("#ff8a5c") : QColor("#b8420a");
+    case Tone::kAbsent:
+      break;
   }
   return muted;
 }
 
-QColor Theme::tone_surface(Tone tone_of) const { return mix(surface, tone(tone_of), is_dark ? 0.20 : 0.13); }
+QColor Theme::tone_surface(Tone tone_of) const {
+  return mix(surface, tone(tone_of), is_dark ? 0.20 : 0.13);
+}
 
 QColor Theme::age(double share) const {
   const QColor fresh = is_dark ? QColor("#4fd3f0") : QColor("#0072b2");
@@ -135,7 +150,9 @@ QColor Theme::age(double share) const {
   return share < 0.5 ? mix(fresh, middle, share * 2) : mix(middle, old, share * 2 - 1);
 }
 
-QColor Theme::heat(double share) const { return sample(is_dark ? kHeatOnDark : kHeatOnLight, share); }
+QColor Theme::heat(double share) const {
+  return sample(is_dark ? kHeatOnDark : kHeatOnLight, share);
+}
 
 QColor Theme::readable_on(const QColor& background) {
   const double luminance =
@@ -145,7 +162,9 @@ QColor Theme::readable_on(const QColor& background) {
 
 QPalette Theme::palette() const {
   QPalette palette;
-  const auto set = [&palette](QPalette::ColorRole role, const QColor& color) { palette.setColor(role, color); };
+  const auto set = [&palette](QPalette::ColorRole role, const QColor& color) {
+    palette.setColor(role, color);
+  };
   set(QPalette::Window, window);
   set(QPalette::WindowText, text);
   set(QPalette::Base, surface);
@@ -182,7 +201,8 @@ QString Theme::style_sheet() const {
              " padding: 3px 15px 3px 6px; }"
              "QToolTip { background: %5; color: %1; border: 1px solid %7; padding: 2px; }"
              "QTableView, QListView { border: 1px solid %7; }")
-      .arg(text.name(), window.name(), window.name(), accent.name(), raised.name(), muted.name(), frame.name());
+      .arg(text.name(), window.name(), window.name(), accent.name(), raised.name(), muted.name(),
+           frame.name());
 }
 
 }  // namespace duet::dashboard

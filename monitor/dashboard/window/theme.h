@@ -16,9 +16,9 @@ std::optional<ThemeChoice> parse_theme(const QString& text);
 
 enum class Tone { kGood, kNotice, kWarning, kBad, kAbsent };
 
-/// Every colour that the dashboard has; no other file names one. Hues are those of Okabe and Ito and of the map cividis,
-/// which people with the common kinds of colour blindness tell apart; whatever a colour says is said by text or shape too.
-/// A value; a new one is handed down when the choice changes.
+/// Every colour that the dashboard has; no other file names one. Hues are those of Okabe and Ito and of the
+/// map cividis, which people with the common kinds of colour blindness tell apart; whatever a colour says is
+/// said by text or shape too. A value; a new one is handed down when the choice changes.
 class Theme {
  public:
   static Theme light();
@@ -27,19 +27,19 @@ class Theme {
   static Theme choose(ThemeChoice choice, const QPalette& system);
 
   bool is_dark = false;
-  QColor window;      ///< behind everything
-  QColor surface;     ///< of plots, tables, fields
-  QColor raised;      ///< headers, buttons, alternate rows
+  QColor window;   ///< behind everything
+  QColor surface;  ///< of plots, tables, fields
+  QColor raised;   ///< headers, buttons, alternate rows
   QColor text;
-  QColor muted;       ///< secondary text, tick labels
+  QColor muted;  ///< secondary text, tick labels
   QColor grid;
-  QColor frame;       ///< around plots
-  QColor accent;      ///< selection, focus, the crosshair
+  QColor frame;   ///< around plots
+  QColor accent;  ///< selection, focus, the crosshair
   QColor on_accent;
-  QColor mean;        ///< the run's own line
-  QColor band;        ///< minimum to maximum of all workers; translucent
-  QColor bound;       ///< what theory says
-  QColor tip;         ///< behind values at the crosshair; translucent
+  QColor mean;   ///< the run's own line
+  QColor band;   ///< minimum to maximum of all workers; translucent
+  QColor bound;  ///< what theory says
+  QColor tip;    ///< behind values at the crosshair; translucent
 
   /// The same for a rank wherever it is drawn; 8 hues in 3 lightnesses, then again.
   QColor rank(int rank) const;

@@ -29,19 +29,23 @@ class AxisScaleTest : public QObject {
              QStringList({"1.0000", "1.0002", "1.0004"}));
   }
 
-  /// A range that is narrow for where it is: labels of the whole number would be wider than any margin, or alike.
+  /// A range that is narrow for where it is: labels of the whole number would be wider than any margin, or
+  /// alike.
   void narrow_ranges_are_counted_from_a_base() {
     const AxisScale far(ScaleKind::kLinear, {100.0001, 100.0004}, 100, 0);
     QCOMPARE(far.base(6), 100.0);
-    QCOMPARE(labels(far.ticks(6)), QStringList({"0.0001", "0.00015", "0.0002", "0.00025", "0.0003", "0.00035", "0.0004"}));
+    QCOMPARE(labels(far.ticks(6)),
+             QStringList({"0.0001", "0.00015", "0.0002", "0.00025", "0.0003", "0.00035", "0.0004"}));
     const AxisScale small(ScaleKind::kLinear, {1.0000e-7, 1.0004e-7}, 100, 0);
     QVERIFY(std::abs(small.base(4) - 1e-7) < 1e-15);
     const AxisScale logarithmic(ScaleKind::kLog, {2.3456711, 2.3456719}, 100, 0);
     QVERIFY(std::abs(logarithmic.base(4) - 2.345671) < 1e-9);
-    for (const AxisScale& scale : {far, small, logarithmic, AxisScale(ScaleKind::kLinear, {-54321.5, -54321.1}, 100, 0)}) {
+    for (const AxisScale& scale :
+         {far, small, logarithmic, AxisScale(ScaleKind::kLinear, {-54321.5, -54321.1}, 100, 0)}) {
       QStringList texts = labels(scale.ticks(6));
       QVERIFY2(texts.size() >= 3 && texts.removeDuplicates() == 0, qPrintable(texts.join(' ')));
-      for (const QString& text : texts) QVERIFY2(text.size() <= 8, qPrintable(text));
+      for (const QString& text : texts)
+        QVERIFY2(text.size() <= 8, qPrintable(text));
       const double hair = (scale.range().high - scale.range().low) * 1e-6;
       for (const Tick& tick : scale.ticks(6)) {
         QVERIFY(tick.value >= scale.range().low - hair && tick.value <= scale.range().high + hair);
@@ -53,7 +57,8 @@ class AxisScaleTest : public QObject {
     QCOMPARE(far.base(3), 0.0);  // "100.0001" is as long as they may be
     QCOMPARE(AxisScale(ScaleKind::kLog, {1e-6, 1e2}, 0, 100).base(5), 0.0);
     QCOMPARE(AxisScale(ScaleKind::kTime, {1.7e9, 1.7e9 + 1}, 0, 100).base(5), 0.0);
-    QCOMPARE(labels(AxisScale(ScaleKind::kLinear, {0, 4e15}, 0, 100).ticks(2)), QStringList({"0", "2e15", "4e15"}));
+    QCOMPARE(labels(AxisScale(ScaleKind::kLinear, {0, 4e15}, 0, 100).ticks(2)),
+             QStringList({"0", "2e15", "4e15"}));
   }
 
   void log_ticks_are_decades() {

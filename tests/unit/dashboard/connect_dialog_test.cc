@@ -23,14 +23,20 @@ class ConnectDialogTest : public QObject {
   void addresses_are_checked_while_typing_data() {
     QTest::addColumn<QString>("typed");
     QTest::addColumn<QString>("complete");
-    QTest::newRow("name") << "node0" << "node0:29800";
-    QTest::newRow("name and port") << "node0:29803" << "node0:29803";
-    QTest::newRow("address") << "10.0.0.7" << "10.0.0.7:29800";
-    QTest::newRow("scheme") << "tcp://10.0.0.7:29801" << "10.0.0.7:29801";
-    QTest::newRow("v6") << "[::1]:29800" << "[::1]:29800";
-    QTest::newRow("spaces around") << "  node0  " << "node0:29800";
-    for (const char* bad : {"", "node0:", "node0:0", "node0:65536", "node0:-1", "node0:http", ":29800", "http://node0", "a b",
-                            "[::1", "node0:29800:1"}) {
+    QTest::newRow("name") << "node0"
+                          << "node0:29800";
+    QTest::newRow("name and port") << "node0:29803"
+                                   << "node0:29803";
+    QTest::newRow("address") << "10.0.0.7"
+                             << "10.0.0.7:29800";
+    QTest::newRow("scheme") << "tcp://10.0.0.7:29801"
+                            << "10.0.0.7:29801";
+    QTest::newRow("v6") << "[::1]:29800"
+                        << "[::1]:29800";
+    QTest::newRow("spaces around") << "  node0  "
+                                   << "node0:29800";
+    for (const char* bad : {"", "node0:", "node0:0", "node0:65536", "node0:-1", "node0:http", ":29800",
+                            "http://node0", "a b", "[::1", "node0:29800:1"}) {
       QTest::newRow(bad[0] == '\0' ? "nothing" : bad) << QString(bad) << QString();
     }
   }
@@ -53,7 +59,8 @@ class ConnectDialogTest : public QObject {
   void recent_addresses_are_offered() {
     QTemporaryDir folder;
     Settings settings(folder.filePath("s.ini"));
-    for (int k = 0; k < 12; ++k) settings.add_recent_address(QString("node%1:29800").arg(k % 10));
+    for (int k = 0; k < 12; ++k)
+      settings.add_recent_address(QString("node%1:29800").arg(k % 10));
     QCOMPARE(settings.recent_addresses().size(), Settings::kMostRecent);
     QCOMPARE(settings.recent_addresses().first(), QString("node1:29800"));
     QCOMPARE(settings.recent_addresses().count("node1:29800"), 1);
@@ -82,7 +89,8 @@ class ConnectDialogTest : public QObject {
   }
 
   void command_lines_that_are_good() {
-    CommandLineResult result = parse({"--demo", "--screenshot", "o.png", "--size", "1920x1080", "--theme", "dark", "--after", "30"});
+    CommandLineResult result =
+        parse({"--demo", "--screenshot", "o.png", "--size", "1920x1080", "--theme", "dark", "--after", "30"});
     QVERIFY2(!result.exit_code, result.text.c_str());
     QVERIFY(result.options.demo && result.options.headless());
     QCOMPARE(result.options.size, QSize(1920, 1080));
@@ -117,9 +125,11 @@ class ConnectDialogTest : public QObject {
     QFETCH(QStringList, words);
     QFETCH(QString, names);
     std::vector<std::string> owned;
-    for (const QString& word : words) owned.push_back(word.toStdString());
+    for (const QString& word : words)
+      owned.push_back(word.toStdString());
     std::vector<const char*> pointers;
-    for (const std::string& word : owned) pointers.push_back(word.c_str());
+    for (const std::string& word : owned)
+      pointers.push_back(word.c_str());
     const CommandLineResult result = parse(pointers);
     QCOMPARE(result.exit_code.value_or(0), 2);
     QVERIFY2(QString::fromStdString(result.text).contains(names), result.text.c_str());

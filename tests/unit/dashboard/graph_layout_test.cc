@@ -26,7 +26,8 @@ class GraphLayoutTest : public QObject {
   void everyone_has_a_place_of_their_own_data() {
     QTest::addColumn<QString>("description");
     QTest::addColumn<int>("workers");
-    for (const char* name : {"ring", "path", "star", "complete", "exponential", "torus", "torus:3x5", "file:x"}) {
+    for (const char* name :
+         {"ring", "path", "star", "complete", "exponential", "torus", "torus:3x5", "file:x"}) {
       QTest::newRow(name) << QString(name) << 15;
     }
     QTest::newRow("hypercube") << "hypercube" << 16;
@@ -47,7 +48,8 @@ class GraphLayoutTest : public QObject {
     double nearest = 1;
     for (std::size_t a = 0; a < places.size(); ++a) {
       QVERIFY(places[a].x() >= 0 && places[a].x() <= 1 && places[a].y() >= 0 && places[a].y() <= 1);
-      for (std::size_t b = a + 1; b < places.size(); ++b) nearest = std::min(nearest, distance(places[a], places[b]));
+      for (std::size_t b = a + 1; b < places.size(); ++b)
+        nearest = std::min(nearest, distance(places[a], places[b]));
     }
     QVERIFY2(nearest > 0.2 / workers, qPrintable(QString::number(nearest)));
     QVERIFY(layout_graph(shape) == places);
@@ -77,8 +79,10 @@ class GraphLayoutTest : public QObject {
     const auto before = layout_graph(shape);
     GraphShape grown = random_graph(23);
     const auto after = layout_graph(grown, before);
-    for (std::size_t k = 0; k < 20; ++k) QVERIFY(after[k] == before[k]);
-    for (std::size_t k = 20; k < 23; ++k) QVERIFY(after[k].x() >= 0 && after[k].x() <= 1);
+    for (std::size_t k = 0; k < 20; ++k)
+      QVERIFY(after[k] == before[k]);
+    for (std::size_t k = 20; k < 23; ++k)
+      QVERIFY(after[k].x() >= 0 && after[k].x() <= 1);
     // An edge that goes moves nobody either.
     shape.edges.pop_back();
     QVERIFY(layout_graph(shape, before) == before);

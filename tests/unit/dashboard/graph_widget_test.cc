@@ -19,7 +19,8 @@ class GraphWidgetTest : public QObject {
     GraphScene scene;
     const auto places = layout_graph({workers, "ring", {}});
     for (int k = 0; k < workers; ++k) {
-      scene.nodes.push_back({.place = places[static_cast<std::size_t>(k)], .state = observer::WorkerState::kRunning});
+      scene.nodes.push_back(
+          {.place = places[static_cast<std::size_t>(k)], .state = observer::WorkerState::kRunning});
       scene.edges.push_back({.a = k, .b = (k + 1) % workers, .rate = 1.0, .age = 0.5});
     }
     scene.largest_rate = 1.0;
@@ -35,10 +36,12 @@ class GraphWidgetTest : public QObject {
       QVERIFY(QTest::qWaitForWindowExposed(&graph));
     }
     QPoint node(int rank) const { return graph.screen_place(rank).toPoint(); }
-    QPoint edge(int a, int b) const { return ((graph.screen_place(a) + graph.screen_place(b)) / 2).toPoint(); }
+    QPoint edge(int a, int b) const {
+      return ((graph.screen_place(a) + graph.screen_place(b)) / 2).toPoint();
+    }
     void wheel(QPoint at, int notches) {
-      QWheelEvent event(at, graph.mapToGlobal(at), {}, {0, 120 * notches}, Qt::NoButton, Qt::NoModifier, Qt::NoScrollPhase,
-                        false);
+      QWheelEvent event(at, graph.mapToGlobal(at), {}, {0, 120 * notches}, Qt::NoButton, Qt::NoModifier,
+                        Qt::NoScrollPhase, false);
       QCoreApplication::sendEvent(&graph, &event);
     }
   };
@@ -143,13 +146,14 @@ class GraphWidgetTest : public QObject {
     QVERIFY(differs([](GraphScene& scene) { scene.focused = 2; }));
     QVERIFY(differs([](GraphScene& scene) { scene.picked_edge = std::pair(2, 3); }));
     std::vector<QImage> states;
-    for (const auto state : {observer::WorkerState::kRunning, observer::WorkerState::kStraggling,
-                             observer::WorkerState::kStalled, observer::WorkerState::kFinished,
-                             observer::WorkerState::kGone}) {
+    for (const auto state :
+         {observer::WorkerState::kRunning, observer::WorkerState::kStraggling,
+          observer::WorkerState::kStalled, observer::WorkerState::kFinished, observer::WorkerState::kGone}) {
       GraphScene scene = plain;
       scene.nodes[2].state = state;
       const QImage image = drawn(scene);
-      for (const QImage& other : states) QVERIFY(image != other);
+      for (const QImage& other : states)
+        QVERIFY(image != other);
       states.push_back(image);
     }
   }

@@ -35,7 +35,8 @@ class MainWindowTest : public QObject {
       window.reset_layout();
       QVERIFY(QTest::qWaitForWindowExposed(&window));
     }
-    void demo(int workers = 16, std::vector<observer::DemoTrouble> troubles = {}, const std::string& graph = "ring") {
+    void demo(int workers = 16, std::vector<observer::DemoTrouble> troubles = {},
+              const std::string& graph = "ring") {
       observer::DemoOptions demo;
       demo.workers = workers;
       demo.graph = graph;
@@ -45,7 +46,8 @@ class MainWindowTest : public QObject {
       session.open(observer::make_demo_source(demo), false);
     }
     void run_for(double seconds) {
-      for (const double end = now + seconds; now < end; now += 0.1) session.feed().poll_at(now);
+      for (const double end = now + seconds; now < end; now += 0.1)
+        session.feed().poll_at(now);
       QApplication::processEvents();
     }
     QAction* action(const char* id) { return window.actions()[id]; }
@@ -76,14 +78,16 @@ class MainWindowTest : public QObject {
     for (const auto name : {PlotsPanel::kConsensus, PlotsPanel::kLoss, PlotsPanel::kPairings}) {
       const std::vector<Curve>& curves = stage.window.plots().plot(name).content().curves;
       QVERIFY(curves.size() >= 17);
-      for (const Curve& curve : curves) QVERIFY2(!curve.series->empty(), qPrintable(curve.name));
+      for (const Curve& curve : curves)
+        QVERIFY2(!curve.series->empty(), qPrintable(curve.name));
     }
     // Fully painted, more than a few colours.
     const QImage picture = stage.window.picture();
     QCOMPARE(picture.size(), QSize(1280, 720));
     std::set<QRgb> colours;
     for (int y = 0; y < picture.height(); y += 3) {
-      for (int x = 0; x < picture.width(); x += 3) colours.insert(picture.pixel(x, y));
+      for (int x = 0; x < picture.width(); x += 3)
+        colours.insert(picture.pixel(x, y));
     }
     QVERIFY(colours.size() > 50);
   }
@@ -113,9 +117,11 @@ class MainWindowTest : public QObject {
     const double before = stage.session.view.window();
     stage.action("longer")->trigger();
     QVERIFY(stage.session.view.window() > before);
-    for (int k = 0; k < 20; ++k) stage.action("longer")->trigger();
+    for (int k = 0; k < 20; ++k)
+      stage.action("longer")->trigger();
     QCOMPARE(stage.session.view.window(), 3600.0);
-    for (int k = 0; k < 20; ++k) stage.action("shorter")->trigger();
+    for (int k = 0; k < 20; ++k)
+      stage.action("shorter")->trigger();
     QCOMPARE(stage.session.view.window(), 10.0);
     QCOMPARE(stage.settings.window_seconds(), 10.0);
   }
@@ -188,7 +194,8 @@ class MainWindowTest : public QObject {
       for (const ActionRow& row : Actions::table()) {
         if (row.shortcut[0] != '\0') QVERIFY2(text.contains(row.shortcut), row.shortcut);
       }
-      for (const GestureRow& row : Actions::gestures()) QVERIFY(text.contains(row.gesture));
+      for (const GestureRow& row : Actions::gestures())
+        QVERIFY(text.contains(row.gesture));
       delete dialog;
     }
   }
@@ -243,7 +250,8 @@ class MainWindowTest : public QObject {
     QVERIFY(stage.window.open_recording(path));
     stage.session.feed().stop();
     QVERIFY(stage.window.replay().isVisible());
-    for (double now = 0; now < 40; now += 0.1) stage.session.feed().poll_at(now);
+    for (double now = 0; now < 40; now += 0.1)
+      stage.session.feed().poll_at(now);
     QCOMPARE(stage.session.workers.rowCount(), 6);
     QVERIFY(stage.session.store.consensus_mean().size() > 10);
     QVERIFY(stage.session.feed().status().state == observer::SourceState::kEnded);
@@ -254,9 +262,11 @@ class MainWindowTest : public QObject {
     QVERIFY(playback->playing());
     QTest::keyClick(&stage.window.plots().plot(PlotsPanel::kLoss), Qt::Key_Space);
     QVERIFY(!playback->playing());
-    for (int k = 0; k < 20; ++k) stage.action("faster")->trigger();
+    for (int k = 0; k < 20; ++k)
+      stage.action("faster")->trigger();
     QCOMPARE(playback->speed(), 100.0);
-    for (int k = 0; k < 20; ++k) stage.action("slower")->trigger();
+    for (int k = 0; k < 20; ++k)
+      stage.action("slower")->trigger();
     QVERIFY(std::abs(playback->speed() - 0.1) < 1e-9);
     stage.window.replay().slider().setValue(5000);
     Q_EMIT stage.window.replay().slider().sliderReleased();
@@ -273,7 +283,8 @@ class MainWindowTest : public QObject {
     shorter.close();
     QVERIFY(stage.window.open_recording(cut));
     stage.session.feed().stop();
-    for (double now = 0; now < 40; now += 0.1) stage.session.feed().poll_at(now);
+    for (double now = 0; now < 40; now += 0.1)
+      stage.session.feed().poll_at(now);
     QCOMPARE(stage.session.workers.rowCount(), 6);
     QVERIFY(!stage.window.replay().note().isEmpty());
     // What is played is not recorded over.
@@ -370,7 +381,8 @@ class MainWindowTest : public QObject {
     stage.demo(256);
     stage.run_for(60);
     QCOMPARE(stage.session.workers.rowCount(), 256);
-    QVERIFY2(stage.session.store.points() <= 310'000, qPrintable(QString::number(stage.session.store.points())));
+    QVERIFY2(stage.session.store.points() <= 310'000,
+             qPrintable(QString::number(stage.session.store.points())));
     QVERIFY(stage.session.events.rowCount() <= EventModel::kMost);
     QCOMPARE(stage.session.selection.shown_count(), 0);
   }
@@ -380,9 +392,12 @@ class MainWindowTest : public QObject {
     stage.demo();
     stage.run_for(5);
     const std::pair<const char*, QWidget*> places[] = {
-        {"go_plots", &stage.window.plots().plot(PlotsPanel::kConsensus)}, {"go_legend", &stage.window.legend().list()},
-        {"go_matrix", &stage.window.matrix()}, {"go_graph", &stage.window.graph().graph()},
-        {"go_events", &stage.window.events().table()}, {"go_workers", &stage.window.workers().table()}};
+        {"go_plots", &stage.window.plots().plot(PlotsPanel::kConsensus)},
+        {"go_legend", &stage.window.legend().list()},
+        {"go_matrix", &stage.window.matrix()},
+        {"go_graph", &stage.window.graph().graph()},
+        {"go_events", &stage.window.events().table()},
+        {"go_workers", &stage.window.workers().table()}};
     for (const auto& [id, widget] : places) {
       stage.action(id)->trigger();
       QVERIFY2(stage.window.focusWidget() == widget && widget->isVisible(), id);

@@ -36,8 +36,9 @@ class MatrixWidgetTest : public QObject {
     QVERIFY(square.width() > 200);
     QVERIFY(square.bottom() <= 320);
     QSignalSpy picked(&matrix, &MatrixWidget::worker_picked);
-    QTest::mouseClick(&matrix, Qt::LeftButton, {},
-                      QPointF(square.left() + square.width() * 0.9, square.top() + square.height() * 5.5 / 8).toPoint());
+    QTest::mouseClick(
+        &matrix, Qt::LeftButton, {},
+        QPointF(square.left() + square.width() * 0.9, square.top() + square.height() * 5.5 / 8).toPoint());
     QCOMPARE(picked.takeFirst().at(0).toInt(), 5);
     QTest::mouseClick(&matrix, Qt::LeftButton, {}, {2, 2});
     QCOMPARE(picked.count(), 0);
@@ -72,7 +73,8 @@ class MatrixWidgetTest : public QObject {
     matrix.paint(painter, image.rect(), content);
     const QRectF square = matrix.square(image.rect(), content);
     const auto color = [&](int row, int column) {
-      return image.pixelColor((square.topLeft() + QPointF(column + 0.5, row + 0.5) * square.width() / 8).toPoint());
+      return image.pixelColor(
+          (square.topLeft() + QPointF(column + 0.5, row + 0.5) * square.width() / 8).toPoint());
     };
     QVERIFY(color(2, 3) != color(2, 5));
     QVERIFY(color(0, 1) != color(2, 3));

@@ -44,7 +44,8 @@ class PanelsTest : public QObject {
     bool playing_ = true;
   };
 
-  static observer::Finding finding(observer::Severity severity, int rank, const std::string& text, int peer = -1) {
+  static observer::Finding finding(observer::Severity severity, int rank, const std::string& text,
+                                   int peer = -1) {
     observer::Finding found;
     found.severity = severity;
     found.rank = rank;
@@ -102,7 +103,9 @@ class PanelsTest : public QObject {
     strip.resize(500, 40);
     strip.show();
     std::vector<observer::Finding> many;
-    for (int rank = 0; rank < 30; ++rank) many.push_back(finding(observer::Severity::kError, rank, "worker " + std::to_string(rank) + " has made no step for 14 s"));
+    for (int rank = 0; rank < 30; ++rank)
+      many.push_back(finding(observer::Severity::kError, rank,
+                             "worker " + std::to_string(rank) + " has made no step for 14 s"));
     strip.apply(many, false);
     const auto shown = static_cast<int>(strip.shown_texts().size());
     QVERIFY(shown >= 1 && shown < 8);
@@ -125,7 +128,8 @@ class PanelsTest : public QObject {
     header.apply(snapshot);
     QVERIFY(header.heightForWidth(500) > header.heightForWidth(1600));
     QStringList all;
-    for (const RunHeader::Item& item : header.items()) all << item.name + "=" + item.value;
+    for (const RunHeader::Item& item : header.items())
+      all << item.name + "=" + item.value;
     QVERIFY2(all.contains("algorithm=A²CiD²"), qPrintable(all.join(' ')));
     QVERIFY(all.contains("workers=15 / 16"));
     QVERIFY(all.contains("χ₁=13.14"));
@@ -141,9 +145,11 @@ class PanelsTest : public QObject {
       SeriesStore store;
       Selection selection;
       selection.set_workers(workers);
-      for (int k = 0; k < 20; ++k) store.apply(ring_snapshot(workers, kStart + k), frames(workers, kStart + k));
+      for (int k = 0; k < 20; ++k)
+        store.apply(ring_snapshot(workers, kStart + k), frames(workers, kStart + k));
       const auto content = [&] {
-        return PlotsPanel::content(PlotsPanel::kConsensus, store, ring_snapshot(workers), selection, store.extent(), true, Theme::light());
+        return PlotsPanel::content(PlotsPanel::kConsensus, store, ring_snapshot(workers), selection,
+                                   store.extent(), true, Theme::light());
       };
       const bool many = workers > Selection::kManyWorkers;
       QCOMPARE(content().bands.size(), std::size_t(many ? 1 : 0));
@@ -163,9 +169,12 @@ class PanelsTest : public QObject {
     SeriesStore store;
     Selection selection;
     selection.set_workers(4);
-    for (int k = 0; k < 20; ++k) store.apply(ring_snapshot(4, kStart + k), frames(4, kStart + k));
-    const PlotContent content = PlotsPanel::content(PlotsPanel::kPairings, store, ring_snapshot(4), selection, store.extent(), true, Theme::light());
-    QVERIFY(std::any_of(content.curves.begin(), content.curves.end(), [](const Curve& curve) { return curve.name == "target" && curve.in_key; }));
+    for (int k = 0; k < 20; ++k)
+      store.apply(ring_snapshot(4, kStart + k), frames(4, kStart + k));
+    const PlotContent content = PlotsPanel::content(PlotsPanel::kPairings, store, ring_snapshot(4), selection,
+                                                    store.extent(), true, Theme::light());
+    QVERIFY(std::any_of(content.curves.begin(), content.curves.end(),
+                        [](const Curve& curve) { return curve.name == "target" && curve.in_key; }));
     QVERIFY(!content.unit.isEmpty());
   }
 
@@ -174,7 +183,8 @@ class PanelsTest : public QObject {
     Selection selection;
     selection.set_workers(2);
     store.apply(ring_snapshot(2, kStart + 1), frames(2, kStart + 1, NAN));
-    const PlotContent content = PlotsPanel::content(PlotsPanel::kLoss, store, ring_snapshot(2), selection, store.extent(), true, Theme::light());
+    const PlotContent content = PlotsPanel::content(PlotsPanel::kLoss, store, ring_snapshot(2), selection,
+                                                    store.extent(), true, Theme::light());
     // Two at one moment are one cross.
     QCOMPARE(content.marks.size(), std::size_t(1));
     QCOMPARE(content.marks[0].time, kStart + 1);
@@ -185,9 +195,12 @@ class PanelsTest : public QObject {
     SeriesStore store;
     Selection selection;
     selection.set_workers(kWorkers);
-    for (int k = 0; k < 900; ++k) store.apply(ring_snapshot(kWorkers, kStart + k), frames(kWorkers, kStart + k, NAN));
+    for (int k = 0; k < 900; ++k)
+      store.apply(ring_snapshot(kWorkers, kStart + k), frames(kWorkers, kStart + k, NAN));
     const auto marks = [&](const TimeRange& range) {
-      return PlotsPanel::content(PlotsPanel::kLoss, store, ring_snapshot(kWorkers), selection, range, true, Theme::light()).marks;
+      return PlotsPanel::content(PlotsPanel::kLoss, store, ring_snapshot(kWorkers), selection, range, true,
+                                 Theme::light())
+          .marks;
     };
     const auto all = marks(store.extent());
     QVERIFY2(all.size() >= 400 && all.size() <= 501, qPrintable(QString::number(all.size())));
@@ -204,7 +217,8 @@ class PanelsTest : public QObject {
     snapshot.run.chi1 = 13.1371;
     snapshot.run.chi2 = 0.9375;
     Series mean(1000);
-    for (int k = 0; k <= 100; ++k) mean.append(kStart + k, k == 20 ? 8.0 : 1.0);
+    for (int k = 0; k <= 100; ++k)
+      mean.append(kStart + k, k == 20 ? 8.0 : 1.0);
     const auto line = mixing_bound(mean, {kStart, kStart + 100}, snapshot);
     QCOMPARE(line.size(), std::size_t(2));
     QCOMPARE(line[0].time, kStart + 20);
@@ -212,7 +226,8 @@ class PanelsTest : public QObject {
     const double steps = 80 * 5.0;
     QVERIFY(std::abs(line[1].value - 8 * std::exp(-steps / (2 * std::sqrt(13.1371 * 0.9375)))) < 1e-9);
     snapshot.run.algorithm = "adpsgd";
-    QVERIFY(std::abs(mixing_bound(mean, {kStart, kStart + 100}, snapshot)[1].value - 8 * std::exp(-steps / (2 * 13.1371))) < 1e-9);
+    QVERIFY(std::abs(mixing_bound(mean, {kStart, kStart + 100}, snapshot)[1].value -
+                     8 * std::exp(-steps / (2 * 13.1371))) < 1e-9);
     snapshot.run.chi1 = 0;
     QVERIFY(mixing_bound(mean, {kStart, kStart + 100}, snapshot).empty());
   }
@@ -261,7 +276,8 @@ class PanelsTest : public QObject {
     const std::vector<GraphNode> before = model.scene().nodes;
     snapshot.workers[2].state = observer::WorkerState::kGone;
     model.apply(snapshot, true, {});
-    for (std::size_t k = 0; k < before.size(); ++k) QVERIFY(before[k].place == model.scene().nodes[k].place);
+    for (std::size_t k = 0; k < before.size(); ++k)
+      QVERIFY(before[k].place == model.scene().nodes[k].place);
     const MatrixContent matrix = pairing_matrix(snapshot);
     QCOMPARE(matrix.at(0, 1), 2.0F);
     QVERIFY(std::isnan(matrix.at(0, 3)));

@@ -39,7 +39,8 @@ class PlotPainterTest : public QObject {
   static int count(const QImage& image, QColor color, QRect within) {
     int found = 0;
     for (int y = within.top(); y <= within.bottom(); ++y) {
-      for (int x = within.left(); x <= within.right(); ++x) found += image.pixelColor(x, y) == color ? 1 : 0;
+      for (int x = within.left(); x <= within.right(); ++x)
+        found += image.pixelColor(x, y) == color ? 1 : 0;
     }
     return found;
   }
@@ -47,7 +48,8 @@ class PlotPainterTest : public QObject {
  private Q_SLOTS:
   void a_spike_reaches_its_height_at_every_zoom() {
     Series series(200000);
-    for (int k = 0; k < 100000; ++k) series.append(k * 0.1, k == 71234 ? 100.0 : 1.0);
+    for (int k = 0; k < 100000; ++k)
+      series.append(k * 0.1, k == 71234 ? 100.0 : 1.0);
     PlotContent content;
     content.curves.push_back({&series, QColor("#d55e00"), "worker 1"});
     const Theme theme = Theme::light();
@@ -103,7 +105,8 @@ class PlotPainterTest : public QObject {
     const QFontMetrics metrics(small);
     const AxisScale axis(static_cast<ScaleKind>(scale), {low, high}, 100, 0);
     for (const Tick& tick : axis.ticks(6)) {
-      QVERIFY2(metrics.horizontalAdvance(tick.label) <= painter.area({0, 0, 600, 200}).left() - 7, qPrintable(tick.label));
+      QVERIFY2(metrics.horizontalAdvance(tick.label) <= painter.area({0, 0, 600, 200}).left() - 7,
+               qPrintable(tick.label));
     }
   }
 
@@ -134,7 +137,8 @@ class PlotPainterTest : public QObject {
 
   void a_log_scale_survives_zeros() {
     Series series(10);
-    for (int k = 0; k < 10; ++k) series.append(k, k % 2 == 0 ? 0.0 : 0.01 * k);
+    for (int k = 0; k < 10; ++k)
+      series.append(k, k % 2 == 0 ? 0.0 : 0.01 * k);
     PlotContent content;
     content.scale = ScaleKind::kLog;
     content.curves.push_back({&series, QColor("#ff0000"), "x"});
@@ -145,7 +149,8 @@ class PlotPainterTest : public QObject {
 
   void fits_what_is_seen_only() {
     Series series(100);
-    for (int k = 0; k < 100; ++k) series.append(k, k == 10 ? 1e6 : 50 + k % 3);
+    for (int k = 0; k < 100; ++k)
+      series.append(k, k == 10 ? 1e6 : 50 + k % 3);
     PlotContent content;
     content.curves.push_back({&series, Qt::red, "x"});
     QVERIFY(fitting_values(content, {50, 60}).high < 100);
@@ -172,7 +177,8 @@ class PlotPainterTest : public QObject {
 
   void svg_has_lines_and_text() {
     Series series(1000);
-    for (int k = 0; k < 1000; ++k) series.append(k, std::sin(k * 0.02));
+    for (int k = 0; k < 1000; ++k)
+      series.append(k, std::sin(k * 0.02));
     PlotContent content;
     content.title = "Consensus distance";
     content.curves.push_back({&series, QColor("#123456"), "x"});
@@ -210,7 +216,8 @@ class PlotPainterTest : public QObject {
     PlotContent content;
     painter.paint(onto, rect, content, {{from, from + length}, {0, 1}});
     onto.end();
-    // Letters of two labels that ran into each other, or were cut, would leave no gap of a few columns and no border.
+    // Letters of two labels that ran into each other, or were cut, would leave no gap of a few columns and no
+    // border.
     const QRect area = painter.area(rect);
     const auto inked = [&](int x) {
       for (int y = area.bottom() + 6; y < rect.bottom(); ++y) {
@@ -237,7 +244,8 @@ class PlotPainterTest : public QObject {
     series.append(0, 1);
     PlotContent content;
     content.curves.push_back({&series, Qt::red, "x"});
-    for (const QSize size : {QSize(1, 1), QSize(30, 400), QSize(400, 30), QSize(90, 60)}) drawn(content, {{0, 1}, {0, 1}}, size);
+    for (const QSize size : {QSize(1, 1), QSize(30, 400), QSize(400, 30), QSize(90, 60)})
+      drawn(content, {{0, 1}, {0, 1}}, size);
   }
 };
 

@@ -34,7 +34,8 @@ class PlotWidgetTest : public QObject {
       QVERIFY(QTest::qWaitForWindowExposed(&plot));
     }
     QPoint middle() const { return plot.area().center(); }
-    void drag(QPoint from, QPoint to, Qt::MouseButton button = Qt::LeftButton, Qt::KeyboardModifiers keys = {}) {
+    void drag(QPoint from, QPoint to, Qt::MouseButton button = Qt::LeftButton,
+              Qt::KeyboardModifiers keys = {}) {
       QTest::mousePress(&plot, button, keys, from);
       // QTest::mouseMove has no buttons: the event is made by hand.
       for (int step = 1; step <= 4; ++step) {
@@ -45,8 +46,8 @@ class PlotWidgetTest : public QObject {
       QTest::mouseRelease(&plot, button, keys, to);
     }
     void wheel(QPoint at, int notches) {
-      QWheelEvent event(at, plot.mapToGlobal(at), {}, {0, 120 * notches}, Qt::NoButton, Qt::NoModifier, Qt::NoScrollPhase,
-                        false);
+      QWheelEvent event(at, plot.mapToGlobal(at), {}, {0, 120 * notches}, Qt::NoButton, Qt::NoModifier,
+                        Qt::NoScrollPhase, false);
       QCoreApplication::sendEvent(&plot, &event);
     }
   };
@@ -141,7 +142,8 @@ class PlotWidgetTest : public QObject {
     const TimeRange after = stage.view.range();
     QVERIFY(!stage.view.live());
     QVERIFY(after.length() < before.length());
-    QVERIFY(std::abs((before.from + before.length() / 4) - (after.from + after.length() / 4)) < before.length() * 0.01);
+    QVERIFY(std::abs((before.from + before.length() / 4) - (after.from + after.length() / 4)) <
+            before.length() * 0.01);
     stage.wheel(at, -2);
     QVERIFY(std::abs(stage.view.range().length() - before.length()) < 1e-6);
   }
@@ -230,7 +232,8 @@ class PlotWidgetTest : public QObject {
     QVERIFY(stage.view.range().from < from);
   }
 
-  /// Data may come a thousand times a second: the lines are drawn 25 times at most, and not at all when nothing changed.
+  /// Data may come a thousand times a second: the lines are drawn 25 times at most, and not at all when
+  /// nothing changed.
   void repaints_are_bounded() {
     Stage stage;
     QTest::qWait(100);

@@ -19,7 +19,8 @@ class SeriesStoreTest : public QObject {
  private Q_SLOTS:
   void keeps_what_came() {
     SeriesStore store;
-    for (int k = 0; k < 50; ++k) store.apply(ring_snapshot(4, kStart + k), frames(4, kStart + k, 1.0 + k));
+    for (int k = 0; k < 50; ++k)
+      store.apply(ring_snapshot(4, kStart + k), frames(4, kStart + k, 1.0 + k));
     QCOMPARE(store.ranks(), 4);
     QCOMPARE(store.rank(3).loss.size(), std::size_t(50));
     QCOMPARE(store.rank(3).loss.back().value, 50.0);
@@ -35,7 +36,8 @@ class SeriesStoreTest : public QObject {
 
   void buffer_seconds_bound_the_past() {
     SeriesStore store({.buffer_seconds = 20});
-    for (int k = 0; k < 100; ++k) store.apply(ring_snapshot(2, kStart + k), frames(2, kStart + k));
+    for (int k = 0; k < 100; ++k)
+      store.apply(ring_snapshot(2, kStart + k), frames(2, kStart + k));
     QVERIFY(store.rank(0).loss.size() <= 22);
     QVERIFY(store.extent().from >= kStart + 78);
     QCOMPARE(store.dropped(), std::uint64_t(0));
@@ -44,7 +46,8 @@ class SeriesStoreTest : public QObject {
   void most_points_bound_memory_and_the_rest_is_counted() {
     SeriesStore store({.buffer_seconds = 1e6, .most_points = 400'000});
     constexpr int kWorkers = 256;
-    for (int k = 0; k < 900; ++k) store.apply(ring_snapshot(kWorkers, kStart + k), frames(kWorkers, kStart + k));
+    for (int k = 0; k < 900; ++k)
+      store.apply(ring_snapshot(kWorkers, kStart + k), frames(kWorkers, kStart + k));
     QVERIFY2(store.points() <= 410'000, qPrintable(QString::number(store.points())));
     QVERIFY(store.dropped() > 0);
     // The newest are there.
@@ -53,15 +56,18 @@ class SeriesStoreTest : public QObject {
 
   void a_clock_that_is_set_back_goes_on() {
     SeriesStore store;
-    for (int k = 0; k < 10; ++k) store.apply(ring_snapshot(2, kStart + k), frames(2, kStart + k));
+    for (int k = 0; k < 10; ++k)
+      store.apply(ring_snapshot(2, kStart + k), frames(2, kStart + k));
     const double before = store.extent().to;
-    for (int k = 0; k < 10; ++k) store.apply(ring_snapshot(2, kStart - 3600 + k), frames(2, kStart - 3600 + k));
+    for (int k = 0; k < 10; ++k)
+      store.apply(ring_snapshot(2, kStart - 3600 + k), frames(2, kStart - 3600 + k));
     QCOMPARE(store.clock_jumps(), std::uint64_t(1));
     QVERIFY(store.extent().to >= before + 8.9);
     QVERIFY(store.extent().to <= before + 11);
     QCOMPARE(store.rank(0).loss.size(), std::size_t(20));
     QVERIFY(store.rank(0).loss.back().time > before);
-    // And one that is set forward leaves a gap, no more, as long as what was before is young enough to be held.
+    // And one that is set forward leaves a gap, no more, as long as what was before is young enough to be
+    // held.
     store.apply(ring_snapshot(2, kStart - 1800), frames(2, kStart - 1800));
     QCOMPARE(store.clock_jumps(), std::uint64_t(1));
     QCOMPARE(store.rank(0).loss.size(), std::size_t(21));
@@ -106,7 +112,8 @@ class SeriesStoreTest : public QObject {
 
   void csv_has_the_visible_window() {
     SeriesStore store;
-    for (int k = 0; k < 10; ++k) store.apply(ring_snapshot(2, kStart + k), frames(2, kStart + k, k == 4 ? NAN : 0.25 * k));
+    for (int k = 0; k < 10; ++k)
+      store.apply(ring_snapshot(2, kStart + k), frames(2, kStart + k, k == 4 ? NAN : 0.25 * k));
     std::ostringstream out;
     write_csv(out, store, {kStart + 3, kStart + 5});
     const QStringList lines = QString::fromStdString(out.str()).split('\n', Qt::SkipEmptyParts);

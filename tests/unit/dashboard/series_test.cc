@@ -27,7 +27,8 @@ class SeriesTest : public QObject {
         std::size_t begin = random() % series.size();
         std::size_t end = round % 3 == 0 ? series.size() : begin + 1 + random() % (series.size() - begin);
         const auto from = all.begin() + static_cast<std::ptrdiff_t>(first + begin);
-        const auto [low, high] = std::minmax_element(from, all.begin() + static_cast<std::ptrdiff_t>(first + end));
+        const auto [low, high] =
+            std::minmax_element(from, all.begin() + static_cast<std::ptrdiff_t>(first + end));
         const MinMax found = series.extremes(begin, end);
         QCOMPARE(found.min, *low);
         QCOMPARE(found.max, *high);
@@ -37,7 +38,8 @@ class SeriesTest : public QObject {
 
   void is_bounded_and_counts_what_it_drops() {
     Series series(100);
-    for (int k = 0; k < 1000; ++k) series.append(k, k);
+    for (int k = 0; k < 1000; ++k)
+      series.append(k, k);
     QCOMPARE(series.size(), std::size_t(100));
     QCOMPARE(series.dropped(), std::uint64_t(900));
     QCOMPARE(series.front().value, 900.0);
@@ -52,10 +54,12 @@ class SeriesTest : public QObject {
 
   void becomes_empty_and_fills_again() {
     Series series(100);
-    for (int k = 0; k < 50; ++k) series.append(k, k);
+    for (int k = 0; k < 50; ++k)
+      series.append(k, k);
     series.forget_before(1e9);
     QVERIFY(series.empty());
-    for (int k = 0; k < 70; ++k) series.append(100 + k, -k);
+    for (int k = 0; k < 70; ++k)
+      series.append(100 + k, -k);
     QCOMPARE(series.extremes(0, series.size()).min, -69.0);
     QCOMPARE(series.extremes(0, series.size()).max, 0.0);
   }
@@ -78,7 +82,8 @@ class SeriesTest : public QObject {
     QCOMPARE(series.size(), std::size_t(2));
     QCOMPARE(series.marks().size(), std::size_t(2));
     QCOMPARE(series.marks().front(), 2.0);
-    for (std::size_t k = 0; k < 2 * Series::kMarks; ++k) series.append(5, std::nan(""));
+    for (std::size_t k = 0; k < 2 * Series::kMarks; ++k)
+      series.append(5, std::nan(""));
     QCOMPARE(series.marks().size(), Series::kMarks);
   }
 

@@ -72,7 +72,8 @@ inline observer::Update frames(int workers, double time, double loss = 1.0) {
   return update;
 }
 
-inline observer::Event event(std::uint64_t number, observer::Severity severity, const std::string& text, int rank = -1) {
+inline observer::Event event(std::uint64_t number, observer::Severity severity, const std::string& text,
+                             int rank = -1) {
   observer::Event happened;
   happened.number = number;
   happened.time = kStart + static_cast<double>(number);

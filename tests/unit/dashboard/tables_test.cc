@@ -39,7 +39,8 @@ class TablesTest : public QObject {
     QCOMPARE(inserted.count(), 1);
     data.clear();
     // Three neighbours and one alone: two ranges, told once each. Rank 6 was named and did not change.
-    for (const int rank : {1, 2, 3, 7}) snapshot.workers[static_cast<std::size_t>(rank)].counters.steps += 5;
+    for (const int rank : {1, 2, 3, 7})
+      snapshot.workers[static_cast<std::size_t>(rank)].counters.steps += 5;
     model.apply(snapshot, changed({1, 2, 3, 6, 7}));
     QCOMPARE(data.count(), 2);
     QCOMPARE(data.at(0).at(0).toModelIndex().row(), 1);
@@ -166,7 +167,8 @@ class TablesTest : public QObject {
       observer::Update update;
       for (int k = 0; k < 100; ++k) {
         ++number;
-        update.events.push_back(testing::event(number, observer::Severity::kInfo, "e" + std::to_string(number)));
+        update.events.push_back(
+            testing::event(number, observer::Severity::kInfo, "e" + std::to_string(number)));
       }
       model.apply(update, kStart);
     }
@@ -174,7 +176,8 @@ class TablesTest : public QObject {
     QCOMPARE(model.index(model.rowCount() - 1, EventModel::kText).data().toString(), QString("e3000"));
     QCOMPARE(model.index(0, EventModel::kText).data().toString(), QString("e1001"));
     observer::Update flood;
-    for (int k = 0; k < 3 * EventModel::kMost; ++k) flood.events.push_back(testing::event(++number, observer::Severity::kInfo, "f"));
+    for (int k = 0; k < 3 * EventModel::kMost; ++k)
+      flood.events.push_back(testing::event(++number, observer::Severity::kInfo, "f"));
     model.apply(flood, kStart);
     QCOMPARE(model.rowCount(), EventModel::kMost);
     observer::Update restart;
@@ -207,7 +210,8 @@ class TablesTest : public QObject {
     const auto add = [&](int count) {
       observer::Update update;
       for (int k = 0; k < count; ++k) {
-        update.events.push_back(testing::event(++number, k % 10 == 0 ? observer::Severity::kError : observer::Severity::kInfo, "x", 2));
+        update.events.push_back(testing::event(
+            ++number, k % 10 == 0 ? observer::Severity::kError : observer::Severity::kInfo, "x", 2));
       }
       model.apply(update, kStart);
       QTest::qWait(20);

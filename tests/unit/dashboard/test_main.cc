@@ -32,7 +32,8 @@ namespace {
 /// A function that hangs is named by QtTest, before CTest kills the class without a word.
 constexpr const char* kFunctionTimeout = "100000";  // ms
 
-/// What a class has left behind would be another's trouble: a window that takes the keys, a question that nobody answers.
+/// What a class has left behind would be another's trouble: a window that takes the keys, a question that
+/// nobody answers.
 bool left_nothing(const std::string& name) {
   QThreadPool::globalInstance()->waitForDone();
   QCoreApplication::sendPostedEvents(nullptr, QEvent::DeferredDelete);
@@ -45,13 +46,14 @@ bool left_nothing(const std::string& name) {
   return clean;
 }
 
-/// Palette, style, clipboard, pointer and focus belong to the whole program: each class gets a program of its own, as under
-/// CTest, and none depends on who was there before.
+/// Palette, style, clipboard, pointer and focus belong to the whole program: each class gets a program of its
+/// own, as under CTest, and none depends on who was there before.
 int run_all(const QStringList& arguments) {
   QStringList failed;
   for (const auto& [name, make] : entries()) {
     const QString wanted = QString::fromStdString(name);
-    if (QProcess::execute(QCoreApplication::applicationFilePath(), QStringList{wanted} + arguments) != 0) failed << wanted;
+    if (QProcess::execute(QCoreApplication::applicationFilePath(), QStringList{wanted} + arguments) != 0)
+      failed << wanted;
   }
   if (!failed.isEmpty()) std::fprintf(stderr, "failed: %s\n", qPrintable(failed.join(QStringLiteral(", "))));
   return failed.isEmpty() ? 0 : 1;
@@ -79,14 +81,18 @@ int run(int argc, char** argv) {
   qputenv("QT_SCALE_FACTOR", "1");
   qputenv("XDG_CONFIG_HOME", settings.path().toLocal8Bit());
   qputenv("TZ", "UTC");
-  if (!qEnvironmentVariableIsSet("QTEST_FUNCTION_TIMEOUT")) qputenv("QTEST_FUNCTION_TIMEOUT", kFunctionTimeout);
+  if (!qEnvironmentVariableIsSet("QTEST_FUNCTION_TIMEOUT"))
+    qputenv("QTEST_FUNCTION_TIMEOUT", kFunctionTimeout);
   const QApplication application(argc, argv);
   if (argc < 2 || argv[1][0] == '-') return run_all(QCoreApplication::arguments().mid(1));
   std::vector<char*> rest{argv[0]};
-  for (int k = 2; k < argc; ++k) rest.push_back(argv[k]);
+  for (int k = 2; k < argc; ++k)
+    rest.push_back(argv[k]);
   return run_one(argv[1], static_cast<int>(rest.size()), rest.data());
 }
 
 }  // namespace duet::dashboard::testing
 
-int main(int argc, char** argv) { return duet::dashboard::testing::run(argc, argv); }
+int main(int argc, char** argv) {
+  return duet::dashboard::testing::run(argc, argv);
+}

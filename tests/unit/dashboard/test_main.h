@@ -4,8 +4,9 @@
 #include <functional>
 #include <memory>
 
-/// One program holds several QtTest classes; its first argument names the one to run, without it all are run, each in a
-/// process of its own. The platform is "offscreen", the scale 1, and settings go to a folder that is deleted in the end.
+/// One program holds several QtTest classes; its first argument names the one to run, without it all are run,
+/// each in a process of its own. The platform is "offscreen", the scale 1, and settings go to a folder that
+/// is deleted in the end.
 namespace duet::dashboard::testing {
 
 class Registration {

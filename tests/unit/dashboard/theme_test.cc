@@ -62,11 +62,12 @@ class ThemeTest : public QObject {
         for (int b = a + 1; b < 8; ++b) {
           for (const bool protan : {false, true}) {
             const double apart = distance(seen(theme.rank(a), protan), seen(theme.rank(b), protan));
-            QVERIFY2(apart > 24, qPrintable(QString("ranks %1 and %2, %3 theme, %4: %5")
-                                                .arg(a)
-                                                .arg(b)
-                                                .arg(theme.is_dark ? "dark" : "light", protan ? "protan" : "deutan")
-                                                .arg(apart)));
+            QVERIFY2(apart > 24,
+                     qPrintable(QString("ranks %1 and %2, %3 theme, %4: %5")
+                                    .arg(a)
+                                    .arg(b)
+                                    .arg(theme.is_dark ? "dark" : "light", protan ? "protan" : "deutan")
+                                    .arg(apart)));
           }
         }
       }

@@ -71,7 +71,8 @@ class TimeViewTest : public QObject {
     TimeView view;
     view.set_extent({0, 500});
     view.zoom_to({100, 200});
-    for (int k = 0; k < 200; ++k) view.zoom_at(150, 0.99);
+    for (int k = 0; k < 200; ++k)
+      view.zoom_at(150, 0.99);
     QCOMPARE(view.depth(), std::size_t(2));
     view.pan_by(1);
     view.zoom_at(150, 0.9);
@@ -80,9 +81,11 @@ class TimeViewTest : public QObject {
     view.zoom_back();
     QVERIFY((view.range() == TimeRange{100, 200}));
     // More than anybody takes back: the oldest are forgotten, the count goes on.
-    for (int k = 0; k < 100; ++k) view.zoom_to({100.0 + 0.1 * k, 200});
+    for (int k = 0; k < 100; ++k)
+      view.zoom_to({100.0 + 0.1 * k, 200});
     QCOMPARE(view.depth(), std::size_t(101));
-    for (int k = 0; k < 100 && !view.live(); ++k) view.zoom_back();
+    for (int k = 0; k < 100 && !view.live(); ++k)
+      view.zoom_back();
     QVERIFY(view.live());
     QCOMPARE(view.depth(), std::size_t(0));
   }
@@ -92,9 +95,11 @@ class TimeViewTest : public QObject {
     view.set_extent({0, 500});
     view.zoom_to({100, 100});
     QVERIFY(view.range().length() >= TimeView::kShortestRange);
-    for (int k = 0; k < 200; ++k) view.zoom_at(100, 2);
+    for (int k = 0; k < 200; ++k)
+      view.zoom_at(100, 2);
     QVERIFY(view.range().length() <= TimeView::kLongestWindow);
-    for (int k = 0; k < 200; ++k) view.zoom_at(100, 0.5);
+    for (int k = 0; k < 200; ++k)
+      view.zoom_at(100, 0.5);
     QVERIFY(view.range().length() >= TimeView::kShortestRange * 0.999);
     view.zoom_to({std::nan(""), 3});
     QVERIFY(std::isfinite(view.range().from));
@@ -106,9 +111,11 @@ class TimeViewTest : public QObject {
     view.pan_by(-30);
     QVERIFY(!view.live());
     QCOMPARE(view.range().from, 350.0);
-    for (int k = 0; k < 100; ++k) view.pan_by(-1000);
+    for (int k = 0; k < 100; ++k)
+      view.pan_by(-1000);
     QVERIFY(view.range().to > 0);
-    for (int k = 0; k < 100; ++k) view.pan_by(1000);
+    for (int k = 0; k < 100; ++k)
+      view.pan_by(1000);
     QVERIFY(view.range().from < 500);
   }
 

@@ -34,7 +34,8 @@ class WhatIfTest : public QObject {
     QVERIFY(cut.known() && cut.connected());
     // A path of edges at the ring's rates, ½ each.
     std::vector<Edge> edges;
-    for (int k = 0; k < 15; ++k) edges.push_back({k, k + 1, 0.5});
+    for (int k = 0; k < 15; ++k)
+      edges.push_back({k, k + 1, 0.5});
     QVERIFY(std::abs(cut.constants.chi1 - Topology::from_edges(16, edges).constants().chi1) < 1e-6);
     what.toggle_edge(3, 4);
     QVERIFY(what.empty());
@@ -66,7 +67,8 @@ class WhatIfTest : public QObject {
     snapshot.workers[1].state = observer::WorkerState::kGone;
     QCOMPARE(predict(GraphOfRun::of(snapshot), {}).workers, 2);
     WhatIf all;
-    for (int rank = 0; rank < 3; ++rank) all.toggle_worker(rank);
+    for (int rank = 0; rank < 3; ++rank)
+      all.toggle_worker(rank);
     QVERIFY(!predict(GraphOfRun::of(snapshot), all).known());
     QVERIFY(!predict({}, {}).known());
     WhatIf two;
