@@ -4,9 +4,9 @@
 #include <cstdio>
 #include <exception>
 
-#include "window/command_line.h"
-#include "window/headless.h"
-#include "window/main_window.h"
+#include "dashboard/window/command_line.h"
+#include "dashboard/window/headless.h"
+#include "dashboard/window/main_window.h"
 
 namespace {
 

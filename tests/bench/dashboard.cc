@@ -14,9 +14,9 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
-#include "graph/graph_layout.h"
-#include "graph/graph_painter.h"
-#include "plot/plot_painter.h"
+#include "dashboard/graph/graph_layout.h"
+#include "dashboard/graph/graph_painter.h"
+#include "dashboard/plot/plot_painter.h"
 
 namespace duet::dashboard {
 namespace {

@@ -19,6 +19,7 @@ GENERATOR = os.environ["DUET_GENERATOR"]
 COMPILERS = {"CC": os.environ["DUET_CC"], "CXX": os.environ["DUET_CXX"]}
 WITH_TORCH = os.environ["DUET_WITH_TORCH"] == "ON"
 WITH_CUDA = os.environ["DUET_WITH_CUDA"] == "ON"
+WITH_DASHBOARD = os.environ["DUET_WITH_DASHBOARD"] == "ON"
 # A LibTorch that was named is the one thing outside the tree whose place the tree may know, as a proposal.
 TORCH = os.environ["DUET_TORCH_FOLDER"]
 ROOT = BUILD / "embed"

@@ -52,7 +52,7 @@ class Install(unittest.TestCase):
     def test_headers_are_the_public_ones(self):
         """All of them, unchanged, and nothing else; those of an adapter only together with the adapter."""
         include = harness.INSTALLED / "include" / "duet"
-        installed = {path.relative_to(include) for path in files(harness.INSTALLED / "include")}
+        installed = {path.relative_to(include) for path in files(include)}
         public = {path.relative_to(folder): path for folder in PUBLIC for path in folder.rglob("*.h")}
         self.assertEqual(installed - public.keys(), {pathlib.Path("version.h")})
         adapters = {path for path in public if path.parent.name not in ("", "plugin")}
@@ -60,6 +60,11 @@ class Install(unittest.TestCase):
         self.assertEqual(pathlib.Path("torch/trainer.h") in installed, harness.WITH_TORCH)
         for path in installed & public.keys():
             self.assertEqual((include / path).read_bytes(), public[path].read_bytes(), path)
+        # The dashboard's rooms, in a folder of their own.
+        source, dashboard = harness.SOURCE / "monitor" / "dashboard", include.parent / "duet-dashboard" / "dashboard"
+        self.assertEqual({path.relative_to(dashboard) for path in files(dashboard)} if dashboard.exists() else set(),
+                         {path.relative_to(source) for path in source.rglob("*.h")} if harness.WITH_DASHBOARD else set())
+        self.assertLessEqual({path.name for path in include.parent.iterdir()}, {"duet", "duet-dashboard"})
 
     def test_nothing_knows_where_it_was(self):
         roots = {str(harness.SOURCE) + "/", str(harness.BUILD) + "/", str(harness.ROOT / "first-place")}

@@ -1,4 +1,4 @@
-#include "data/aggregate.h"
+#include "dashboard/data/aggregate.h"
 
 #include <algorithm>
 #include <cmath>

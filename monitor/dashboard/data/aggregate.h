@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <vector>
 
-#include "data/series.h"
+#include "dashboard/data/series.h"
 
 namespace duet::dashboard {
 

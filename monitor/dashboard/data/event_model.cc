@@ -1,8 +1,8 @@
-#include "data/event_model.h"
+#include "dashboard/data/event_model.h"
 
 #include <algorithm>
 
-#include "data/number_text.h"
+#include "dashboard/data/number_text.h"
 
 namespace duet::dashboard {
 

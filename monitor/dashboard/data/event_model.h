@@ -4,7 +4,7 @@
 #include <deque>
 
 #include "duet/observer/snapshot.h"
-#include "window/theme.h"
+#include "dashboard/window/theme.h"
 
 namespace duet::dashboard {
 

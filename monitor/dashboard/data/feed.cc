@@ -1,4 +1,4 @@
-#include "data/feed.h"
+#include "dashboard/data/feed.h"
 
 #include <exception>
 #include <utility>

@@ -1,4 +1,4 @@
-#include "data/number_text.h"
+#include "dashboard/data/number_text.h"
 
 #include <algorithm>
 #include <array>

@@ -1,4 +1,4 @@
-#include "data/run_session.h"
+#include "dashboard/data/run_session.h"
 
 #include <algorithm>
 #include <utility>

@@ -3,12 +3,12 @@
 #include <QObject>
 #include <memory>
 
-#include "data/event_model.h"
-#include "data/feed.h"
-#include "data/selection.h"
-#include "data/series_store.h"
-#include "data/time_view.h"
-#include "data/worker_model.h"
+#include "dashboard/data/event_model.h"
+#include "dashboard/data/feed.h"
+#include "dashboard/data/selection.h"
+#include "dashboard/data/series_store.h"
+#include "dashboard/data/time_view.h"
+#include "dashboard/data/worker_model.h"
 
 namespace duet::dashboard {
 

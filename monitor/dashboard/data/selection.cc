@@ -1,4 +1,4 @@
-#include "data/selection.h"
+#include "dashboard/data/selection.h"
 
 namespace duet::dashboard {
 

@@ -1,4 +1,4 @@
-#include "data/series.h"
+#include "dashboard/data/series.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,4 +1,4 @@
-#include "data/series_store.h"
+#include "dashboard/data/series_store.h"
 
 #include <algorithm>
 #include <cmath>

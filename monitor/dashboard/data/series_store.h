@@ -6,9 +6,9 @@
 #include <optional>
 #include <vector>
 
-#include "data/aggregate.h"
-#include "data/series.h"
-#include "data/time_view.h"
+#include "dashboard/data/aggregate.h"
+#include "dashboard/data/series.h"
+#include "dashboard/data/time_view.h"
 #include "duet/observer/snapshot.h"
 
 namespace duet::dashboard {

@@ -1,4 +1,4 @@
-#include "data/time_view.h"
+#include "dashboard/data/time_view.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,4 +1,4 @@
-#include "data/what_if.h"
+#include "dashboard/data/what_if.h"
 
 #include <algorithm>
 #include <cmath>

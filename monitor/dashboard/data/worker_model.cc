@@ -1,4 +1,4 @@
-#include "data/worker_model.h"
+#include "dashboard/data/worker_model.h"
 
 #include <QFont>
 #include <algorithm>
@@ -6,7 +6,7 @@
 #include <limits>
 #include <utility>
 
-#include "data/number_text.h"
+#include "dashboard/data/number_text.h"
 
 namespace duet::dashboard {
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "duet/observer/snapshot.h"
-#include "window/theme.h"
+#include "dashboard/window/theme.h"
 
 namespace duet::dashboard {
 

@@ -1,11 +1,11 @@
-#include "graph/graph_painter.h"
+#include "dashboard/graph/graph_painter.h"
 
 #include <QLinearGradient>
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
-#include "data/number_text.h"
+#include "dashboard/data/number_text.h"
 
 namespace duet::dashboard {
 

@@ -5,8 +5,8 @@
 #include <QRectF>
 #include <optional>
 
-#include "graph/graph_scene.h"
-#include "window/theme.h"
+#include "dashboard/graph/graph_scene.h"
+#include "dashboard/window/theme.h"
 
 namespace duet::dashboard {
 

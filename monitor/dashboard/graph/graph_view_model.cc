@@ -1,12 +1,12 @@
-#include "graph/graph_view_model.h"
+#include "dashboard/graph/graph_view_model.h"
 
 #include <QCoreApplication>
 #include <algorithm>
 #include <cmath>
 
-#include "data/number_text.h"
-#include "graph/graph_layout.h"
-#include "plot/axis_scale.h"
+#include "dashboard/data/number_text.h"
+#include "dashboard/graph/graph_layout.h"
+#include "dashboard/plot/axis_scale.h"
 
 namespace duet::dashboard {
 

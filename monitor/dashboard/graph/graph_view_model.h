@@ -1,9 +1,9 @@
 #pragma once
 
-#include "data/what_if.h"
+#include "dashboard/data/what_if.h"
 #include "duet/observer/snapshot.h"
-#include "graph/graph_scene.h"
-#include "graph/matrix_painter.h"
+#include "dashboard/graph/graph_scene.h"
+#include "dashboard/graph/matrix_painter.h"
 
 namespace duet::dashboard {
 

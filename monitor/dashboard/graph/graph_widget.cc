@@ -1,4 +1,4 @@
-#include "graph/graph_widget.h"
+#include "dashboard/graph/graph_widget.h"
 
 #include <QContextMenuEvent>
 #include <QHelpEvent>

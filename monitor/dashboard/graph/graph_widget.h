@@ -4,9 +4,9 @@
 #include <optional>
 #include <utility>
 
-#include "graph/graph_painter.h"
-#include "graph/graph_scene.h"
-#include "window/theme.h"
+#include "dashboard/graph/graph_painter.h"
+#include "dashboard/graph/graph_scene.h"
+#include "dashboard/window/theme.h"
 
 namespace duet::dashboard {
 

@@ -1,4 +1,4 @@
-#include "graph/matrix_painter.h"
+#include "dashboard/graph/matrix_painter.h"
 
 #include <QImage>
 #include <QLinearGradient>
@@ -6,8 +6,8 @@
 #include <array>
 #include <cmath>
 
-#include "data/number_text.h"
-#include "plot/axis_scale.h"
+#include "dashboard/data/number_text.h"
+#include "dashboard/plot/axis_scale.h"
 
 namespace duet::dashboard {
 

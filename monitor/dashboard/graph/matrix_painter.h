@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "window/theme.h"
+#include "dashboard/window/theme.h"
 
 namespace duet::dashboard {
 

@@ -1,4 +1,4 @@
-#include "graph/matrix_widget.h"
+#include "dashboard/graph/matrix_widget.h"
 
 #include <QHelpEvent>
 #include <QKeyEvent>
@@ -8,7 +8,7 @@
 #include <cmath>
 #include <utility>
 
-#include "data/number_text.h"
+#include "dashboard/data/number_text.h"
 
 namespace duet::dashboard {
 

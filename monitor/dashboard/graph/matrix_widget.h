@@ -2,7 +2,7 @@
 
 #include <QWidget>
 
-#include "graph/matrix_painter.h"
+#include "dashboard/graph/matrix_painter.h"
 
 namespace duet::dashboard {
 

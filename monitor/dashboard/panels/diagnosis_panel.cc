@@ -1,4 +1,4 @@
-#include "panels/diagnosis_panel.h"
+#include "dashboard/panels/diagnosis_panel.h"
 
 #include <QFontMetrics>
 #include <QMenu>

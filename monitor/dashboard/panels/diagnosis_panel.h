@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "duet/observer/diagnosis.h"
-#include "window/theme.h"
+#include "dashboard/window/theme.h"
 
 namespace duet::dashboard {
 

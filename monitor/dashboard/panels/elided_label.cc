@@ -1,4 +1,4 @@
-#include "panels/elided_label.h"
+#include "dashboard/panels/elided_label.h"
 
 #include <QHelpEvent>
 #include <QPainter>

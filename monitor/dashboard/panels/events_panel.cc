@@ -1,4 +1,4 @@
-#include "panels/events_panel.h"
+#include "dashboard/panels/events_panel.h"
 
 #include <QHBoxLayout>
 #include <QHeaderView>

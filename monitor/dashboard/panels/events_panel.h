@@ -6,8 +6,8 @@
 #include <QTableView>
 #include <QWidget>
 
-#include "data/event_model.h"
-#include "data/selection.h"
+#include "dashboard/data/event_model.h"
+#include "dashboard/data/selection.h"
 
 namespace duet::dashboard {
 

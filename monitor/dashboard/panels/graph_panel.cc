@@ -1,4 +1,4 @@
-#include "panels/graph_panel.h"
+#include "dashboard/panels/graph_panel.h"
 
 #include <QVBoxLayout>
 #include <cmath>

@@ -2,11 +2,11 @@
 
 #include <QWidget>
 
-#include "data/selection.h"
-#include "data/what_if.h"
-#include "graph/graph_view_model.h"
-#include "graph/graph_widget.h"
-#include "panels/what_if_panel.h"
+#include "dashboard/data/selection.h"
+#include "dashboard/data/what_if.h"
+#include "dashboard/graph/graph_view_model.h"
+#include "dashboard/graph/graph_widget.h"
+#include "dashboard/panels/what_if_panel.h"
 
 namespace duet::dashboard {
 

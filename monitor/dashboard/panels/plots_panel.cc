@@ -1,10 +1,10 @@
-#include "panels/plots_panel.h"
+#include "dashboard/panels/plots_panel.h"
 
 #include <QVBoxLayout>
 #include <algorithm>
 #include <cmath>
 
-#include "data/number_text.h"
+#include "dashboard/data/number_text.h"
 
 namespace duet::dashboard {
 

@@ -5,11 +5,11 @@
 #include <QWidget>
 #include <vector>
 
-#include "data/selection.h"
-#include "data/series_store.h"
-#include "data/time_view.h"
-#include "plot/plot_widget.h"
-#include "window/theme.h"
+#include "dashboard/data/selection.h"
+#include "dashboard/data/series_store.h"
+#include "dashboard/data/time_view.h"
+#include "dashboard/plot/plot_widget.h"
+#include "dashboard/window/theme.h"
 
 namespace duet::dashboard {
 

@@ -1,11 +1,11 @@
-#include "panels/replay_panel.h"
+#include "dashboard/panels/replay_panel.h"
 
 #include <QHBoxLayout>
 #include <QSignalBlocker>
 #include <array>
 #include <cmath>
 
-#include "data/number_text.h"
+#include "dashboard/data/number_text.h"
 
 namespace duet::dashboard {
 

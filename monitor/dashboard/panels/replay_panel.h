@@ -7,7 +7,7 @@
 #include <QWidget>
 
 #include "duet/observer/source.h"
-#include "panels/elided_label.h"
+#include "dashboard/panels/elided_label.h"
 
 namespace duet::dashboard {
 

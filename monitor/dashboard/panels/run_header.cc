@@ -1,11 +1,11 @@
-#include "panels/run_header.h"
+#include "dashboard/panels/run_header.h"
 
 #include <QHelpEvent>
 #include <QPainter>
 #include <QToolTip>
 #include <algorithm>
 
-#include "data/number_text.h"
+#include "dashboard/data/number_text.h"
 
 namespace duet::dashboard {
 

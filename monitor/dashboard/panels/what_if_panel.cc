@@ -1,4 +1,4 @@
-#include "panels/what_if_panel.h"
+#include "dashboard/panels/what_if_panel.h"
 
 #include <QHBoxLayout>
 #include <QMetaObject>
@@ -8,7 +8,7 @@
 #include <cmath>
 #include <utility>
 
-#include "data/number_text.h"
+#include "dashboard/data/number_text.h"
 
 namespace duet::dashboard {
 

@@ -5,8 +5,8 @@
 #include <QWidget>
 #include <optional>
 
-#include "data/what_if.h"
-#include "window/theme.h"
+#include "dashboard/data/what_if.h"
+#include "dashboard/window/theme.h"
 
 namespace duet::dashboard {
 

@@ -1,4 +1,4 @@
-#include "panels/workers_panel.h"
+#include "dashboard/panels/workers_panel.h"
 
 #include <QHBoxLayout>
 #include <QHeaderView>

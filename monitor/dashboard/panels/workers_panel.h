@@ -6,8 +6,8 @@
 #include <QTableView>
 #include <QWidget>
 
-#include "data/selection.h"
-#include "data/worker_model.h"
+#include "dashboard/data/selection.h"
+#include "dashboard/data/worker_model.h"
 
 namespace duet::dashboard {
 

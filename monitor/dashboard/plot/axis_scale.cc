@@ -1,10 +1,10 @@
-#include "plot/axis_scale.h"
+#include "dashboard/plot/axis_scale.h"
 
 #include <algorithm>
 #include <array>
 #include <cmath>
 
-#include "data/number_text.h"
+#include "dashboard/data/number_text.h"
 
 namespace duet::dashboard {
 

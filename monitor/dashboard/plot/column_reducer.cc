@@ -1,4 +1,4 @@
-#include "plot/column_reducer.h"
+#include "dashboard/plot/column_reducer.h"
 
 #include <algorithm>
 #include <cmath>

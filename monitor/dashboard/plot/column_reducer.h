@@ -2,8 +2,8 @@
 
 #include <vector>
 
-#include "data/series.h"
-#include "data/time_view.h"
+#include "dashboard/data/series.h"
+#include "dashboard/data/time_view.h"
 
 namespace duet::dashboard {
 

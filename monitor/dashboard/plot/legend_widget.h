@@ -4,8 +4,8 @@
 #include <QListWidget>
 #include <QWidget>
 
-#include "data/selection.h"
-#include "window/theme.h"
+#include "dashboard/data/selection.h"
+#include "dashboard/window/theme.h"
 
 namespace duet::dashboard {
 

@@ -1,4 +1,4 @@
-#include "plot/plot_content.h"
+#include "dashboard/plot/plot_content.h"
 
 #include <algorithm>
 #include <cmath>

@@ -5,9 +5,9 @@
 #include <Qt>
 #include <vector>
 
-#include "data/series.h"
-#include "data/time_view.h"
-#include "plot/axis_scale.h"
+#include "dashboard/data/series.h"
+#include "dashboard/data/time_view.h"
+#include "dashboard/plot/axis_scale.h"
 
 namespace duet::dashboard {
 

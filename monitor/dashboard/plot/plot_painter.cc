@@ -1,12 +1,12 @@
-#include "plot/plot_painter.h"
+#include "dashboard/plot/plot_painter.h"
 
 #include <QPainterPath>
 #include <QPolygonF>
 #include <algorithm>
 #include <cmath>
 
-#include "data/number_text.h"
-#include "plot/column_reducer.h"
+#include "dashboard/data/number_text.h"
+#include "dashboard/plot/column_reducer.h"
 
 namespace duet::dashboard {
 

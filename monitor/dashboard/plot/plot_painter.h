@@ -3,8 +3,8 @@
 #include <QPainter>
 #include <QRect>
 
-#include "plot/plot_content.h"
-#include "window/theme.h"
+#include "dashboard/plot/plot_content.h"
+#include "dashboard/window/theme.h"
 
 namespace duet::dashboard {
 

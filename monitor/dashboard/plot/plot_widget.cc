@@ -1,4 +1,4 @@
-#include "plot/plot_widget.h"
+#include "dashboard/plot/plot_widget.h"
 
 #include <QKeyEvent>
 #include <QMouseEvent>
@@ -8,7 +8,7 @@
 #include <cmath>
 #include <utility>
 
-#include "plot/plot_painter.h"
+#include "dashboard/plot/plot_painter.h"
 
 namespace duet::dashboard {
 

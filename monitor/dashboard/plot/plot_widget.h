@@ -8,9 +8,9 @@
 #include <optional>
 #include <vector>
 
-#include "data/time_view.h"
-#include "plot/plot_content.h"
-#include "window/theme.h"
+#include "dashboard/data/time_view.h"
+#include "dashboard/plot/plot_content.h"
+#include "dashboard/window/theme.h"
 
 namespace duet::dashboard {
 

@@ -1,4 +1,4 @@
-#include "window/actions.h"
+#include "dashboard/window/actions.h"
 
 #include <QCoreApplication>
 #include <QKeySequence>

@@ -1,4 +1,4 @@
-#include "window/command_line.h"
+#include "dashboard/window/command_line.h"
 
 #include <CLI/CLI.hpp>
 #include <charconv>
@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <sstream>
 
-#include "data/time_view.h"
+#include "dashboard/data/time_view.h"
 #include "duet/version.h"
 
 namespace duet::dashboard {

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "duet/observer/source.h"
-#include "window/theme.h"
+#include "dashboard/window/theme.h"
 
 namespace duet::dashboard {
 

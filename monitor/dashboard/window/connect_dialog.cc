@@ -1,4 +1,4 @@
-#include "window/connect_dialog.h"
+#include "dashboard/window/connect_dialog.h"
 
 #include <QDialogButtonBox>
 #include <QFormLayout>

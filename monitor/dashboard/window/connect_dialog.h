@@ -6,7 +6,7 @@
 #include <QLineEdit>
 #include <QPushButton>
 
-#include "window/theme.h"
+#include "dashboard/window/theme.h"
 
 namespace duet::dashboard {
 

@@ -1,4 +1,4 @@
-#include "window/dock_layout.h"
+#include "dashboard/window/dock_layout.h"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "window/exporter.h"
+#include "dashboard/window/exporter.h"
 
 #include <QCoreApplication>
 #include <QFileInfo>

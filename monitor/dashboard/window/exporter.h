@@ -6,8 +6,8 @@
 #include <functional>
 #include <iosfwd>
 
-#include "data/series_store.h"
-#include "data/time_view.h"
+#include "dashboard/data/series_store.h"
+#include "dashboard/data/time_view.h"
 
 class QPainter;
 

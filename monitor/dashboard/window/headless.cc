@@ -1,11 +1,11 @@
-#include "window/headless.h"
+#include "dashboard/window/headless.h"
 
 #include <QApplication>
 #include <QElapsedTimer>
 #include <QEventLoop>
 #include <QTimer>
 
-#include "window/exporter.h"
+#include "dashboard/window/exporter.h"
 
 namespace duet::dashboard {
 

@@ -3,9 +3,9 @@
 #include <QString>
 #include <memory>
 
-#include "data/run_session.h"
-#include "window/command_line.h"
-#include "window/main_window.h"
+#include "dashboard/data/run_session.h"
+#include "dashboard/window/command_line.h"
+#include "dashboard/window/main_window.h"
 
 namespace duet::dashboard {
 

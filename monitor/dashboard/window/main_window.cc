@@ -1,4 +1,4 @@
-#include "window/main_window.h"
+#include "dashboard/window/main_window.h"
 
 #include <QApplication>
 #include <QCloseEvent>
@@ -14,8 +14,8 @@
 #include <cmath>
 #include <utility>
 
-#include "data/number_text.h"
-#include "window/exporter.h"
+#include "dashboard/data/number_text.h"
+#include "dashboard/window/exporter.h"
 
 namespace duet::dashboard {
 

@@ -6,21 +6,21 @@
 #include <cstdint>
 #include <memory>
 
-#include "data/run_session.h"
-#include "graph/matrix_widget.h"
-#include "panels/diagnosis_panel.h"
-#include "panels/elided_label.h"
-#include "panels/events_panel.h"
-#include "panels/graph_panel.h"
-#include "panels/plots_panel.h"
-#include "panels/replay_panel.h"
-#include "panels/run_header.h"
-#include "panels/workers_panel.h"
-#include "plot/legend_widget.h"
-#include "window/actions.h"
-#include "window/dock_layout.h"
-#include "window/settings.h"
-#include "window/theme.h"
+#include "dashboard/data/run_session.h"
+#include "dashboard/graph/matrix_widget.h"
+#include "dashboard/panels/diagnosis_panel.h"
+#include "dashboard/panels/elided_label.h"
+#include "dashboard/panels/events_panel.h"
+#include "dashboard/panels/graph_panel.h"
+#include "dashboard/panels/plots_panel.h"
+#include "dashboard/panels/replay_panel.h"
+#include "dashboard/panels/run_header.h"
+#include "dashboard/panels/workers_panel.h"
+#include "dashboard/plot/legend_widget.h"
+#include "dashboard/window/actions.h"
+#include "dashboard/window/dock_layout.h"
+#include "dashboard/window/settings.h"
+#include "dashboard/window/theme.h"
 
 namespace duet::dashboard {
 

@@ -16,9 +16,9 @@
 #include <utility>
 
 #include "duet/version.h"
-#include "window/connect_dialog.h"
-#include "window/exporter.h"
-#include "window/main_window.h"
+#include "dashboard/window/connect_dialog.h"
+#include "dashboard/window/exporter.h"
+#include "dashboard/window/main_window.h"
 
 namespace duet::dashboard {
 

@@ -1,6 +1,6 @@
-#include "window/settings.h"
+#include "dashboard/window/settings.h"
 
-#include "data/time_view.h"
+#include "dashboard/data/time_view.h"
 
 namespace duet::dashboard {
 

@@ -5,7 +5,7 @@
 #include <QString>
 #include <QStringList>
 
-#include "window/theme.h"
+#include "dashboard/window/theme.h"
 
 namespace duet::dashboard {
 

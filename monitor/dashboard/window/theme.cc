@@ -1,4 +1,4 @@
-#include "window/theme.h"
+#include "dashboard/window/theme.h"
 
 #include <algorithm>
 #include <array>

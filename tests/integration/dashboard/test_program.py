@@ -12,6 +12,8 @@ import unittest
 
 BUILD = os.environ["DUET_BUILD"]
 PROGRAM = os.path.join(BUILD, "bin", "duet-dashboard")
+# Of a window on 256 synthetic workers after a minute, the synthetic workers included (docs/dashboard.md).
+MOST_MIB = 512
 
 
 class Program(unittest.TestCase):
@@ -81,6 +83,26 @@ class Program(unittest.TestCase):
         done = self.run_program("--demo", "--record", recording, "--export", self.path("x.csv"), "--after", "1")
         self.assertEqual(done.returncode, 1)
         self.assertIn(recording, done.stderr)
+
+    def test_a_minute_of_256_workers_stays_within_its_memory(self):
+        with subprocess.Popen(
+            [PROGRAM, "--demo", "--demo-workers", "256", "--export", self.path("many.csv"), "--after", "60"], env=self.environment
+        ) as process:
+            peak = 0
+            while process.poll() is None:
+                try:
+                    with open(f"/proc/{process.pid}/status", encoding="ascii") as status:
+                        peak = max([peak] + [int(line.split()[1]) for line in status if line.startswith("VmHWM")])
+                except OSError:
+                    pass
+                time.sleep(0.2)
+        self.assertEqual(process.returncode, 0)
+        print(f"256 workers, 60 s: at most {peak / 1024:.0f} MiB", flush=True)
+        self.assertLess(peak / 1024, MOST_MIB)
+
+    def test_1024_workers_are_still_a_picture(self):
+        done = self.run_program("--demo", "--demo-workers", "1024", "--screenshot", self.path("many.png"), "--after", "10")
+        self.assertEqual(done.returncode, 0, done.stderr)
 
     def test_refusals_say_what_to_do(self):
         for arguments, word, code in (

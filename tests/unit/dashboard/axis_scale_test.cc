@@ -1,4 +1,4 @@
-#include "plot/axis_scale.h"
+#include "dashboard/plot/axis_scale.h"
 
 #include <QTest>
 #include <cmath>

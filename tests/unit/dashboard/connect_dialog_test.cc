@@ -1,12 +1,12 @@
-#include "window/connect_dialog.h"
+#include "dashboard/window/connect_dialog.h"
 
 #include <QPushButton>
 #include <QTemporaryDir>
 #include <QTest>
 
 #include "test_main.h"
-#include "window/command_line.h"
-#include "window/settings.h"
+#include "dashboard/window/command_line.h"
+#include "dashboard/window/settings.h"
 
 namespace duet::dashboard {
 

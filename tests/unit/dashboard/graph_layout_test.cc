@@ -1,4 +1,4 @@
-#include "graph/graph_layout.h"
+#include "dashboard/graph/graph_layout.h"
 
 #include <QTest>
 #include <algorithm>

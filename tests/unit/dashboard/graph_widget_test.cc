@@ -1,4 +1,4 @@
-#include "graph/graph_widget.h"
+#include "dashboard/graph/graph_widget.h"
 
 #include <QImage>
 #include <QPainter>
@@ -7,7 +7,7 @@
 #include <QWheelEvent>
 #include <cmath>
 
-#include "graph/graph_layout.h"
+#include "dashboard/graph/graph_layout.h"
 #include "test_main.h"
 
 namespace duet::dashboard {

@@ -1,4 +1,4 @@
-#include "plot/legend_widget.h"
+#include "dashboard/plot/legend_widget.h"
 
 #include <QTest>
 

@@ -1,4 +1,4 @@
-#include "window/main_window.h"
+#include "dashboard/window/main_window.h"
 
 #include <QApplication>
 #include <QClipboard>
@@ -14,7 +14,7 @@
 #include <set>
 
 #include "test_main.h"
-#include "window/exporter.h"
+#include "dashboard/window/exporter.h"
 
 namespace duet::dashboard {
 

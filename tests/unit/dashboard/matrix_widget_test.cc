@@ -1,4 +1,4 @@
-#include "graph/matrix_widget.h"
+#include "dashboard/graph/matrix_widget.h"
 
 #include <QImage>
 #include <QSignalSpy>

@@ -4,11 +4,11 @@
 #include <cmath>
 #include <set>
 
-#include "graph/graph_view_model.h"
-#include "panels/diagnosis_panel.h"
-#include "panels/plots_panel.h"
-#include "panels/replay_panel.h"
-#include "panels/run_header.h"
+#include "dashboard/graph/graph_view_model.h"
+#include "dashboard/panels/diagnosis_panel.h"
+#include "dashboard/panels/plots_panel.h"
+#include "dashboard/panels/replay_panel.h"
+#include "dashboard/panels/run_header.h"
 #include "snapshots.h"
 #include "test_main.h"
 

@@ -1,4 +1,4 @@
-#include "plot/plot_painter.h"
+#include "dashboard/plot/plot_painter.h"
 
 #include <QBuffer>
 #include <QImage>

@@ -1,4 +1,4 @@
-#include "plot/plot_widget.h"
+#include "dashboard/plot/plot_widget.h"
 
 #include <QMouseEvent>
 #include <QTest>

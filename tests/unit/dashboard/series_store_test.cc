@@ -1,11 +1,11 @@
-#include "data/series_store.h"
+#include "dashboard/data/series_store.h"
 
 #include <QTest>
 #include <sstream>
 
 #include "snapshots.h"
 #include "test_main.h"
-#include "window/exporter.h"
+#include "dashboard/window/exporter.h"
 
 namespace duet::dashboard {
 

@@ -2,10 +2,10 @@
 #include <QSignalSpy>
 #include <QTest>
 
-#include "data/event_model.h"
-#include "data/worker_model.h"
-#include "panels/events_panel.h"
-#include "panels/workers_panel.h"
+#include "dashboard/data/event_model.h"
+#include "dashboard/data/worker_model.h"
+#include "dashboard/panels/events_panel.h"
+#include "dashboard/panels/workers_panel.h"
 #include "snapshots.h"
 #include "test_main.h"
 

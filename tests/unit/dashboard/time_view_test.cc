@@ -1,10 +1,10 @@
-#include "data/time_view.h"
+#include "dashboard/data/time_view.h"
 
 #include <QSignalSpy>
 #include <QTest>
 #include <cmath>
 
-#include "data/selection.h"
+#include "dashboard/data/selection.h"
 #include "test_main.h"
 
 namespace duet::dashboard {

@@ -1,11 +1,11 @@
-#include "data/what_if.h"
+#include "dashboard/data/what_if.h"
 
 #include <QSignalSpy>
 #include <QTest>
 #include <cmath>
 
-#include "panels/graph_panel.h"
-#include "panels/what_if_panel.h"
+#include "dashboard/panels/graph_panel.h"
+#include "dashboard/panels/what_if_panel.h"
 #include "snapshots.h"
 #include "test_main.h"
 
