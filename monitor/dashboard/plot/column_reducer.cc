@@ -10,8 +10,26 @@ namespace {
 /// Up to this many samples per column it is quicker to look at each.
 constexpr std::size_t kWalk = 16;
 
+/// So far from where it should be, a search is quicker than steps.
+constexpr int kSteps = 4;
+
 Column single(int column, double value) {
   return {column, value, value, value, value};
+}
+
+/// series.lower_bound(time) within [first, end], for samples that come about evenly: begins at `guess`.
+std::size_t seam(const Series& series, double time, std::size_t guess, std::size_t first, std::size_t end) {
+  guess = std::clamp(guess, first, end);
+  int steps = 0;
+  while (guess < end && series.at(guess).time < time) {
+    if (++steps > kSteps) return std::min(end, series.lower_bound(time, guess));
+    ++guess;
+  }
+  while (guess > first && !(series.at(guess - 1).time < time)) {
+    if (++steps > kSteps) return std::min(end, series.lower_bound(time, first));
+    --guess;
+  }
+  return guess;
 }
 
 }  // namespace
@@ -49,11 +67,12 @@ void reduce(const Series& series, const TimeRange& range, int columns, std::vect
     }
   } else {
     std::size_t at = begin;
+    std::size_t count = (end - begin) / static_cast<std::size_t>(columns);  // as the column before had
     while (at < end) {
       const int column = column_of(series.at(at).time);
       std::size_t next = end;
       if (column < columns - 1) {
-        next = std::min(end, series.lower_bound(range.from + (column + 1) / per_second, at));
+        next = seam(series, range.from + (column + 1) / per_second, at + count, at, end);
         // Where rounding puts a sample on the seam: column_of() decides, as it does for everyone else.
         while (next < end && column_of(series.at(next).time) == column)
           ++next;
@@ -63,6 +82,7 @@ void reduce(const Series& series, const TimeRange& range, int columns, std::vect
       }
       const MinMax extremes = series.extremes(at, next);
       into.push_back({column, series.at(at).value, series.at(next - 1).value, extremes.min, extremes.max});
+      count = next - at;
       at = next;
     }
   }

@@ -16,6 +16,10 @@ constexpr int kTickLength = 4;
 constexpr int kGap = 5;
 /// Up to this many lines are smoothed; more cost too much, and cover each other anyway.
 constexpr std::size_t kSmoothCurves = 40;
+/// More lines than this hide each other's detail: each further as many share columns that are a pixel wider.
+/// A spike is seen all the same, in its column's extremes.
+constexpr std::size_t kFineCurves = 32;
+constexpr int kWidestColumn = 4;  ///< pixels
 
 QFont scaled(QFont font, double factor) {
   if (font.pixelSize() > 0) {
@@ -89,11 +93,12 @@ void PlotPainter::paint(QPainter& painter, const QRect& rect, const PlotContent&
     anything = anything || (band.low != nullptr && !band.low->empty());
   }
   const bool smooth = content.curves.size() <= kSmoothCurves;
+  const int dense = std::clamp(static_cast<int>(content.curves.size() / kFineCurves), 1, kWidestColumn);
   for (const bool on_top : {false, true}) {
     for (const Curve& curve : content.curves) {
       if (curve.series == nullptr || curve.on_top != on_top) continue;
       anything = anything || !curve.series->empty();
-      paint_curve(painter, curve, inner, frame, values, smooth || on_top);
+      paint_curve(painter, curve, inner, frame, values, smooth || on_top, on_top ? 1 : dense);
     }
   }
   painter.setRenderHint(QPainter::Antialiasing, true);
@@ -259,14 +264,17 @@ void PlotPainter::paint_band(QPainter& painter, const Band& band, const QRect& a
 }
 
 void PlotPainter::paint_curve(QPainter& painter, const Curve& curve, const QRect& area,
-                              const PlotFrame& frame, const AxisScale& values, bool smooth) const {
+                              const PlotFrame& frame, const AxisScale& values, bool smooth,
+                              int column_width) const {
   thread_local std::vector<Column> columns;
   thread_local QPolygonF line;
-  reduce(*curve.series, frame.time, area.width(), columns);
+  const int count = std::max(1, area.width() / column_width);
+  reduce(*curve.series, frame.time, count, columns);
   if (columns.empty()) return;
   line.clear();
+  const double pixels = static_cast<double>(area.width()) / count;
   for (const Column& column : columns) {
-    const double x = area.left() + column.column + 0.5;
+    const double x = area.left() + (column.column + 0.5) * pixels;
     const auto add = [&](double value) { line.append({x, tame(values.to_pixel(value))}); };
     add(column.first);
     // Only what the line from first to last would not pass anyway.

@@ -43,7 +43,7 @@ class PlotPainter {
   void paint_band(QPainter& painter, const Band& band, const QRect& area, const PlotFrame& frame,
                   const AxisScale& values) const;
   void paint_curve(QPainter& painter, const Curve& curve, const QRect& area, const PlotFrame& frame,
-                   const AxisScale& values, bool smooth) const;
+                   const AxisScale& values, bool smooth, int column_width) const;
 
   const Theme& theme_;
   QFont font_;

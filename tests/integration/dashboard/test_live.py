@@ -22,7 +22,7 @@ from prometheus import free_ports, get  # noqa: E402
 
 WORKERS = 8
 VICTIM = 3
-GONE_WITHIN = 5.0
+GONE_WITHIN = 5.0  # seconds
 # A person notices a window that stands still for longer; eight workers on few cores take turns with it.
 LONGEST_TURN_MS = 500
 
@@ -37,11 +37,10 @@ class Screen:
             print("no Xvfb here (Debian: xvfb): on the platform offscreen", flush=True)
             return
         told, tell = os.pipe()
-        self.process = subprocess.Popen(
-            ["Xvfb", "-displayfd", str(tell), "-screen", "0", "1920x1080x24", "-nolisten", "tcp"],
-            pass_fds=[tell],
-            stderr=open(folder / "xvfb.log", "w", encoding="utf-8"),
-        )
+        with open(folder / "xvfb.log", "w", encoding="utf-8") as log:
+            self.process = subprocess.Popen(
+                ["Xvfb", "-displayfd", str(tell), "-screen", "0", "1920x1080x24", "-nolisten", "tcp"], pass_fds=[tell], stderr=log
+            )
         os.close(tell)
         with os.fdopen(told) as number:
             display = number.readline().strip()

@@ -1,7 +1,8 @@
-// duet-dashboard's window on a run, on whatever screen there is, and every half second a line of JSON about what it
-// shows: test_live.py looks on while workers are taken away. `watch_live ADDRESS PICTURE`; ends when its input does, and
-// leaves a picture then.
+// duet-dashboard's window on a run, on whatever screen there is, and five times a second a line of JSON about
+// what it shows: test_live.py looks on while workers are taken away. `watch_live ADDRESS PICTURE`; ends when
+// its input does, and leaves a picture then.
 
+#include <unistd.h>
 #include <QApplication>
 #include <QElapsedTimer>
 #include <QJsonArray>
@@ -13,7 +14,6 @@
 #include <QTimer>
 #include <algorithm>
 #include <cstdio>
-#include <unistd.h>
 
 #include "dashboard/window/main_window.h"
 
@@ -24,8 +24,8 @@ using duet::dashboard::PlotsPanel;
 using duet::dashboard::RunSession;
 using duet::dashboard::WorkerModel;
 
-constexpr int kBeat = 10;    ///< ms, of the event loop's pulse
-constexpr int kTell = 500;  ///< ms between two lines
+constexpr int kBeat = 10;   ///< ms, of the event loop's pulse
+constexpr int kTell = 200;  ///< ms between two lines
 
 /// How long the event loop did not come round: what a person feels as a window that hangs.
 class Pulse {
