@@ -3,8 +3,8 @@
 #include <QAbstractTableModel>
 #include <deque>
 
-#include "duet/observer/snapshot.h"
 #include "dashboard/window/theme.h"
+#include "duet/observer/snapshot.h"
 
 namespace duet::dashboard {
 

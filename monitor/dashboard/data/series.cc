@@ -5,11 +5,6 @@
 
 namespace duet::dashboard {
 
-void MinMax::include(const MinMax& other) {
-  min = std::min(min, other.min);
-  max = std::max(max, other.max);
-}
-
 Series::Series(std::size_t capacity) : capacity_(std::max<std::size_t>(capacity, 1)) {}
 
 void Series::append(double time, double value) {
@@ -77,6 +72,14 @@ std::size_t Series::lower_bound(double time, std::size_t hint) const {
   const auto found = std::lower_bound(samples_.begin() + static_cast<std::ptrdiff_t>(hint), samples_.end(),
                                       time, [](const Sample& sample, double at) { return sample.time < at; });
   return static_cast<std::size_t>(found - samples_.begin());
+}
+
+std::size_t Series::block_start(std::size_t index, std::size_t count) const {
+  std::uint64_t width = 1;
+  while (width * kFan * 8 <= count)
+    width *= kFan;
+  const std::uint64_t position = first_ + index;
+  return static_cast<std::size_t>(std::max(position / width * width, first_) - first_);
 }
 
 MinMax Series::extremes(std::size_t begin, std::size_t end) const {

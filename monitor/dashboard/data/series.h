@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -17,7 +18,10 @@ struct Sample {
 struct MinMax {
   double min = 0.0;
   double max = 0.0;
-  void include(const MinMax& other);
+  void include(const MinMax& other) {
+    min = std::min(min, other.min);
+    max = std::max(max, other.max);
+  }
 };
 
 /// One quantity of one worker over time: the newest samples up to a capacity, and above them a pyramid of
@@ -47,6 +51,9 @@ class Series {
 
   /// Index of the first sample at or after a time; size() when there is none. Searches from `hint` on.
   std::size_t lower_bound(double time, std::size_t hint = 0) const;
+  /// The last sample up to `index` at which a block of the pyramid begins, of the widest blocks that hold at
+  /// most an eighth of `count` samples: extremes() of about so many from there on takes few steps.
+  std::size_t block_start(std::size_t index, std::size_t count) const;
   /// Over [begin, end), which must not be empty.
   MinMax extremes(std::size_t begin, std::size_t end) const;
   std::optional<Sample> nearest(double time) const;

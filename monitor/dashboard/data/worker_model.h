@@ -5,8 +5,8 @@
 #include <optional>
 #include <vector>
 
-#include "duet/observer/snapshot.h"
 #include "dashboard/window/theme.h"
+#include "duet/observer/snapshot.h"
 
 namespace duet::dashboard {
 

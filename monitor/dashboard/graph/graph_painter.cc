@@ -14,7 +14,8 @@ namespace {
 using observer::WorkerState;
 
 constexpr double kPadding = 18.0;
-constexpr double kReach = 6.0;  ///< px from an edge that still hits it
+constexpr double kBordered = 4.0;  ///< px of radius; of a smaller node a border would leave nothing
+constexpr double kReach = 6.0;     ///< px from an edge that still hits it
 
 QFont sized(QFont font, double pixels) {
   font.setPixelSize(std::max(1, qRound(pixels)));
@@ -138,8 +139,13 @@ void GraphPainter::paint_node(QPainter& painter, const QPointF& at, double radiu
     painter.setBrush(Qt::NoBrush);
     painter.drawEllipse(at, radius + 5, radius + 5);
   }
-  painter.setPen(QPen(absent ? theme_.muted : theme_.surface, absent ? 1.5 : 1.5,
-                      absent ? Qt::DashLine : Qt::SolidLine));
+  if (absent) {
+    painter.setPen(QPen(theme_.muted, 1.5, Qt::DashLine));
+  } else if (radius < kBordered) {
+    painter.setPen(Qt::NoPen);
+  } else {
+    painter.setPen(QPen(theme_.surface, 1.5));
+  }
   painter.setBrush(absent || node.removed ? theme_.surface : color);
   painter.drawEllipse(at, radius, radius);
   if (radius >= 8) {

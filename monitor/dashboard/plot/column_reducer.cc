@@ -68,17 +68,20 @@ void reduce(const Series& series, const TimeRange& range, int columns, std::vect
   } else {
     std::size_t at = begin;
     std::size_t count = (end - begin) / static_cast<std::size_t>(columns);  // as the column before had
+    int column = -1;
     while (at < end) {
-      const int column = column_of(series.at(at).time);
+      column = std::max(column_of(series.at(at).time), column + 1);
       std::size_t next = end;
       if (column < columns - 1) {
         next = seam(series, range.from + (column + 1) / per_second, at + count, at, end);
         // Where rounding puts a sample on the seam: column_of() decides, as it does for everyone else.
-        while (next < end && column_of(series.at(next).time) == column)
+        while (next < end && column_of(series.at(next).time) <= column)
           ++next;
-        while (next > at + 1 && column_of(series.at(next - 1).time) != column)
+        while (next > at + 1 && column_of(series.at(next - 1).time) > column)
           --next;
         next = std::max(next, at + 1);
+        // Up to an eighth of a pixel early, where that makes the question below cheap.
+        if (const std::size_t aligned = series.block_start(next, count); aligned > at) next = aligned;
       }
       const MinMax extremes = series.extremes(at, next);
       into.push_back({column, series.at(at).value, series.at(next - 1).value, extremes.min, extremes.max});

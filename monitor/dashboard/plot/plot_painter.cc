@@ -276,6 +276,13 @@ void PlotPainter::paint_curve(QPainter& painter, const Curve& curve, const QRect
   for (const Column& column : columns) {
     const double x = area.left() + (column.column + 0.5) * pixels;
     const auto add = [&](double value) { line.append({x, tame(values.to_pixel(value))}); };
+    if (column_width > 1) {
+      // Where lines hide each other, the extremes are enough.
+      const bool rising = column.first <= column.last;
+      add(rising ? column.min : column.max);
+      if (column.min < column.max) add(rising ? column.max : column.min);
+      continue;
+    }
     add(column.first);
     // Only what the line from first to last would not pass anyway.
     const auto [low, high] = std::minmax(column.first, column.last);

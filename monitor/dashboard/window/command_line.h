@@ -4,8 +4,8 @@
 #include <optional>
 #include <string>
 
-#include "duet/observer/source.h"
 #include "dashboard/window/theme.h"
+#include "duet/observer/source.h"
 
 namespace duet::dashboard {
 

@@ -5,7 +5,8 @@
 #include <QEventLoop>
 #include <QTimer>
 
-#include "dashboard/window/exporter.h"
+#include "dashboard/window/csv_table.h"
+#include "dashboard/window/picture.h"
 
 namespace duet::dashboard {
 
@@ -74,8 +75,8 @@ int run_headless(const CommandLine& options, RunSession& session, MainWindow& wi
   if (!options.screenshot.empty() &&
       !save_image(QString::fromStdString(options.screenshot), window.picture(), problem))
     return kFailed;
-  if (!options.export_csv.empty() &&
-      !save_csv(QString::fromStdString(options.export_csv), session.store, session.view.range(), problem)) {
+  if (!options.export_csv.empty() && !CsvTable(session.store, session.view.range())
+                                          .save(QString::fromStdString(options.export_csv), problem)) {
     return kFailed;
   }
   return problem->isEmpty() ? 0 : kFailed;

@@ -15,7 +15,7 @@
 #include <utility>
 
 #include "dashboard/data/number_text.h"
-#include "dashboard/window/exporter.h"
+#include "dashboard/window/picture.h"
 
 namespace duet::dashboard {
 
@@ -312,10 +312,6 @@ bool MainWindow::save_graph(const QString& path, QString* reason) {
 
 bool MainWindow::save_window(const QString& path, QString* reason) {
   return save_image(path, picture(), reason);
-}
-
-bool MainWindow::save_table(const QString& path, QString* reason) {
-  return save_csv(path, session_.store, session_.view.range(), reason);
 }
 
 /// Space plays, but not where Space presses a button or toggles a row: there it belongs to the widget.

@@ -48,6 +48,9 @@ class MainWindow : public QMainWindow {
   QImage picture();
   bool save_plots(const QString& path, QString* reason);
   bool save_graph(const QString& path, QString* reason);
+  /// What the plots show, as CSV: a copy is made at once and written later; the status bar says when, or why
+  /// not.
+  void save_table(const QString& path);
 
   Actions& actions() { return *actions_; }
   PlotsPanel& plots() { return *plots_; }
@@ -82,10 +85,11 @@ class MainWindow : public QMainWindow {
   void set_window_length(double seconds);
   void show_text(const QString& title, const QString& html);
   bool complain(const QString& text);
-  void ask_to_save(const QString& title, const QString& filter, const QString& suffix,
+  QString ask_for_name(const QString& title, const QString& filter, const QString& suffix);
+  void ask_to_save(const QString& title, const QString& filter,
                    bool (MainWindow::*save)(const QString&, QString*));
+  void say_written(const QString& path, const QString& problem);
   bool save_window(const QString& path, QString* reason);
-  bool save_table(const QString& path, QString* reason);
   void toggle_recording(bool on);
 
   RunSession& session_;

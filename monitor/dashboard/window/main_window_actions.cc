@@ -5,20 +5,19 @@
 #include <QDialogButtonBox>
 #include <QFileDialog>
 #include <QMessageBox>
-#include <QPointer>
 #include <QSignalBlocker>
 #include <QStatusBar>
 #include <QTextBrowser>
-#include <QThreadPool>
 #include <QVBoxLayout>
 #include <exception>
 #include <memory>
 #include <utility>
 
-#include "duet/version.h"
+#include "dashboard/window/background.h"
 #include "dashboard/window/connect_dialog.h"
-#include "dashboard/window/exporter.h"
+#include "dashboard/window/csv_table.h"
 #include "dashboard/window/main_window.h"
+#include "duet/version.h"
 
 namespace duet::dashboard {
 
@@ -41,19 +40,15 @@ void MainWindow::wire_run_actions() {
   });
   on("demo", [this] { open_demo(); });
   connect((*actions_)["record"], &QAction::toggled, this, &MainWindow::toggle_recording);
-  on("export_plots", [this] {
-    ask_to_save(tr("Save plots"), tr("PNG (*.png);;SVG (*.svg)"), QStringLiteral("png"),
-                &MainWindow::save_plots);
-  });
-  on("export_graph", [this] {
-    ask_to_save(tr("Save graph"), tr("PNG (*.png);;SVG (*.svg)"), QStringLiteral("png"),
-                &MainWindow::save_graph);
-  });
-  on("export_window", [this] {
-    ask_to_save(tr("Save window"), tr("PNG (*.png)"), QStringLiteral("png"), &MainWindow::save_window);
-  });
+  on("export_plots",
+     [this] { ask_to_save(tr("Save plots"), tr("PNG (*.png);;SVG (*.svg)"), &MainWindow::save_plots); });
+  on("export_graph",
+     [this] { ask_to_save(tr("Save graph"), tr("PNG (*.png);;SVG (*.svg)"), &MainWindow::save_graph); });
+  on("export_window",
+     [this] { ask_to_save(tr("Save window"), tr("PNG (*.png)"), &MainWindow::save_window); });
   on("export_csv", [this] {
-    ask_to_save(tr("Save visible data"), tr("CSV (*.csv)"), QStringLiteral("csv"), &MainWindow::save_table);
+    const QString path = ask_for_name(tr("Save visible data"), tr("CSV (*.csv)"), QStringLiteral("csv"));
+    if (!path.isEmpty()) save_table(path);
   });
   on("copy", [this] {
     const bool graph = graph_->graph().hasFocus();
@@ -185,29 +180,30 @@ bool MainWindow::open_recording(const QString& path) {
 
 void MainWindow::load_recording(const QString& path) {
   statusBar()->showMessage(tr("Reading %1 …").arg(path));
-  const QPointer<MainWindow> self(this);
-  QThreadPool::globalInstance()->start([self, asked = ++asked_, file = path.toLocal8Bit().toStdString()] {
-    // Shared, because what the pool runs and what is posted are copied.
-    auto source = std::make_shared<std::unique_ptr<observer::Source>>();
+  struct Loaded {
+    std::unique_ptr<observer::Source> source;
     QString problem;
-    try {
-      *source = observer::make_replay_source(file);
-    } catch (const std::exception& error) {
-      problem = QString::fromUtf8(error.what());
-    }
-    QMetaObject::invokeMethod(
-        QCoreApplication::instance(),
-        [self, asked, source, problem] {
-          if (self.isNull() || self->asked_ != asked) return;
-          self->statusBar()->clearMessage();
-          if (*source == nullptr) {
-            self->complain(problem);
-          } else {
-            self->session_.open(std::move(*source));
-          }
-        },
-        Qt::QueuedConnection);
-  });
+  };
+  in_background(
+      this,
+      [file = path.toLocal8Bit().toStdString()] {
+        Loaded loaded;
+        try {
+          loaded.source = observer::make_replay_source(file);
+        } catch (const std::exception& error) {
+          loaded.problem = QString::fromUtf8(error.what());
+        }
+        return loaded;
+      },
+      [this, asked = ++asked_](Loaded loaded) {
+        if (asked_ != asked) return;
+        statusBar()->clearMessage();
+        if (loaded.source == nullptr) {
+          complain(loaded.problem);
+        } else {
+          session_.open(std::move(loaded.source));
+        }
+      });
 }
 
 void MainWindow::open_demo() {
@@ -246,8 +242,7 @@ void MainWindow::toggle_recording(bool on) {
   }
 }
 
-void MainWindow::ask_to_save(const QString& title, const QString& filter, const QString& suffix,
-                             bool (MainWindow::*save)(const QString&, QString*)) {
+QString MainWindow::ask_for_name(const QString& title, const QString& filter, const QString& suffix) {
   QFileDialog dialog(this, title, {}, filter);
   dialog.setAcceptMode(QFileDialog::AcceptSave);
   dialog.setDefaultSuffix(suffix);
@@ -255,13 +250,35 @@ void MainWindow::ask_to_save(const QString& title, const QString& filter, const 
     const auto dot = chosen.lastIndexOf(QStringLiteral("*."));
     if (dot >= 0) dialog.setDefaultSuffix(chosen.mid(dot + 2).remove(')'));
   });
-  if (dialog.exec() != QDialog::Accepted || dialog.selectedFiles().isEmpty()) return;
+  if (dialog.exec() != QDialog::Accepted || dialog.selectedFiles().isEmpty()) return {};
+  return dialog.selectedFiles().constFirst();
+}
+
+void MainWindow::ask_to_save(const QString& title, const QString& filter,
+                             bool (MainWindow::*save)(const QString&, QString*)) {
+  const QString path = ask_for_name(title, filter, QStringLiteral("png"));
+  if (path.isEmpty()) return;
   QString reason;
-  const QString path = dialog.selectedFiles().constFirst();
-  if ((this->*save)(path, &reason)) {
+  const bool good = (this->*save)(path, &reason);
+  say_written(path, good ? QString() : reason);
+}
+
+void MainWindow::save_table(const QString& path) {
+  in_background(
+      this,
+      [path, table = CsvTable(session_.store, session_.view.range())] {
+        QString problem;
+        table.save(path, &problem);
+        return problem;
+      },
+      [this, path](const QString& problem) { say_written(path, problem); });
+}
+
+void MainWindow::say_written(const QString& path, const QString& problem) {
+  if (problem.isEmpty()) {
     statusBar()->showMessage(tr("Written: %1").arg(path), 5000);
   } else {
-    complain(reason);
+    complain(problem);
   }
 }
 

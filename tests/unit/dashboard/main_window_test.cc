@@ -6,6 +6,7 @@
 #include <QFile>
 #include <QImage>
 #include <QSignalSpy>
+#include <QStatusBar>
 #include <QStyleFactory>
 #include <QTemporaryDir>
 #include <QTest>
@@ -13,8 +14,8 @@
 #include <QThreadPool>
 #include <set>
 
+#include "dashboard/window/picture.h"
 #include "test_main.h"
-#include "dashboard/window/exporter.h"
 
 namespace duet::dashboard {
 
@@ -226,7 +227,10 @@ class MainWindowTest : public QObject {
     QVERIFY(!stage.window.save_plots("/nowhere/at/all.png", &reason));
     QVERIFY(reason.contains("/nowhere/at/all.png"));
     const QString csv = stage.folder.filePath("data.csv");
-    QVERIFY(save_csv(csv, stage.session.store, stage.session.view.range(), &reason));
+    stage.window.save_table(csv);
+    QTRY_VERIFY(stage.window.statusBar()->currentMessage().contains(csv));
+    stage.window.save_table("/nowhere/at/all.csv");
+    QTRY_VERIFY(stage.window.status_text().contains("/nowhere/at/all.csv"));
     QFile table(csv);
     QVERIFY(table.open(QIODevice::ReadOnly));
     QVERIFY(table.readAll().split('\n').size() > 500);

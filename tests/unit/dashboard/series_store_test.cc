@@ -5,7 +5,7 @@
 
 #include "snapshots.h"
 #include "test_main.h"
-#include "dashboard/window/exporter.h"
+#include "dashboard/window/csv_table.h"
 
 namespace duet::dashboard {
 
@@ -115,7 +115,7 @@ class SeriesStoreTest : public QObject {
     for (int k = 0; k < 10; ++k)
       store.apply(ring_snapshot(2, kStart + k), frames(2, kStart + k, k == 4 ? NAN : 0.25 * k));
     std::ostringstream out;
-    write_csv(out, store, {kStart + 3, kStart + 5});
+    CsvTable(store, {kStart + 3, kStart + 5}).write(out);
     const QStringList lines = QString::fromStdString(out.str()).split('\n', Qt::SkipEmptyParts);
     QCOMPARE(lines[0], QString("time_seconds,elapsed_seconds,metric,rank,value"));
     QCOMPARE(lines.filter("consensus_distance,").size(), 3);
