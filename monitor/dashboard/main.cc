@@ -10,8 +10,6 @@
 
 namespace {
 
-constexpr double kDemoWarmUp = 60.0;
-
 int complain(const QString& text) {
   std::fprintf(stderr, "duet-dashboard: %s\n", qPrintable(text));
   return 1;
@@ -41,8 +39,7 @@ int run(const duet::dashboard::CommandLine& asked, int argc, char** argv) {
     const int code = run_headless(options, session, window, &problem);
     return code == 0 ? 0 : complain(problem);
   }
-  // Plots that are full at once say more than empty ones.
-  options.demo_options.warm_up = kDemoWarmUp;
+  options.demo_options.warm_up = MainWindow::kDemoWarmUp;
   if (auto source = make_source(options)) {
     session.open(std::move(source));
     if (!options.connect.empty()) settings.add_recent_address(QString::fromStdString(options.connect));

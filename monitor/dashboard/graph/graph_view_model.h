@@ -1,9 +1,9 @@
 #pragma once
 
 #include "dashboard/data/what_if.h"
-#include "duet/observer/snapshot.h"
 #include "dashboard/graph/graph_scene.h"
 #include "dashboard/graph/matrix_painter.h"
+#include "duet/observer/snapshot.h"
 
 namespace duet::dashboard {
 

@@ -6,8 +6,8 @@
 #include <utility>
 #include <vector>
 
-#include "duet/observer/diagnosis.h"
 #include "dashboard/window/theme.h"
+#include "duet/observer/diagnosis.h"
 
 namespace duet::dashboard {
 

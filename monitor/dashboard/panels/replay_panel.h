@@ -6,8 +6,8 @@
 #include <QToolButton>
 #include <QWidget>
 
-#include "duet/observer/source.h"
 #include "dashboard/panels/elided_label.h"
+#include "duet/observer/source.h"
 
 namespace duet::dashboard {
 

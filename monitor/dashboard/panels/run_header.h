@@ -4,8 +4,8 @@
 #include <QWidget>
 #include <vector>
 
-#include "duet/observer/snapshot.h"
 #include "dashboard/window/theme.h"
+#include "duet/observer/snapshot.h"
 
 namespace duet::dashboard {
 

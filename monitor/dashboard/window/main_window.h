@@ -29,6 +29,9 @@ class MainWindow : public QMainWindow {
   Q_OBJECT
 
  public:
+  /// Seconds that a demo has run when its window opens: plots that are full say more than empty ones.
+  static constexpr double kDemoWarmUp = 60.0;
+
   /// Session and settings must outlive the window. `system`: the palette before any theme was applied.
   MainWindow(RunSession& session, Settings& settings, const QPalette& system, QWidget* parent = nullptr);
 

@@ -21,10 +21,6 @@
 
 namespace duet::dashboard {
 
-namespace {
-constexpr double kDemoWarmUp = 60.0;
-}
-
 void MainWindow::wire_run_actions() {
   const auto on = [this](const char* id, auto what) {
     connect((*actions_)[id], &QAction::triggered, this, what);

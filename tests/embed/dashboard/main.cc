@@ -1,5 +1,5 @@
-// An in-house Qt tool that shows Duet's plots: of the run at the address that it is given, or of synthetic workers.
-// With a second argument it saves a picture after two seconds and ends.
+// An in-house Qt tool that shows Duet's plots: of the run at the address that it is given, or of synthetic
+// workers. With a second argument it saves a picture after two seconds and ends.
 
 #include <QApplication>
 #include <QTimer>

@@ -87,10 +87,11 @@ class Program(unittest.TestCase):
         self.assertIn(recording, done.stderr)
 
     def test_the_demo_is_on_the_screen_within_a_second(self):
+        """With the minute that its plots show at once."""
         taken = []
         for _ in range(5):
             begin = time.monotonic()
-            done = self.run_program("--demo", "--screenshot", self.path("first.png"), "--after", "1")
+            done = self.run_program("--demo", "--screenshot", self.path("first.png"), "--after", "60")
             taken.append(time.monotonic() - begin)
             self.assertEqual(done.returncode, 0, done.stderr)
         print(f"from start to a painted window: {min(taken):.2f} s, median {sorted(taken)[2]:.2f} s", flush=True)

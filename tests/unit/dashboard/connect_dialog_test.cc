@@ -4,9 +4,9 @@
 #include <QTemporaryDir>
 #include <QTest>
 
-#include "test_main.h"
 #include "dashboard/window/command_line.h"
 #include "dashboard/window/settings.h"
+#include "test_main.h"
 
 namespace duet::dashboard {
 

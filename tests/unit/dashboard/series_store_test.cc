@@ -3,9 +3,9 @@
 #include <QTest>
 #include <sstream>
 
+#include "dashboard/window/csv_table.h"
 #include "snapshots.h"
 #include "test_main.h"
-#include "dashboard/window/csv_table.h"
 
 namespace duet::dashboard {
 
