@@ -126,7 +126,6 @@ Tone WorkerModel::tone_of(WorkerState state) {
     case WorkerState::kStraggling:
       return Tone::kWarning;
     case WorkerState::kStalled:
-      return Tone::kBad;
     case WorkerState::kGone:
       return Tone::kBad;
     case WorkerState::kFinished:

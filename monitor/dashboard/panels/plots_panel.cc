@@ -37,8 +37,8 @@ Sources sources(PlotsPanel::PlotName name, const SeriesStore& store) {
 /// nothing but NaN is drawn as quickly as any other.
 class Marks {
  public:
-  Marks(const TimeRange& range, QColor color)
-      : range_(range), color_(std::move(color)), taken_(kPlaces + 1, false) {}
+  Marks(const TimeRange& range, const QColor& color)
+      : range_(range), color_(color), taken_(kPlaces + 1, false) {}
 
   void add(const Series& series) {
     const auto& times = series.marks();

@@ -1,13 +1,11 @@
 #include "dashboard/panels/what_if_panel.h"
 
 #include <QHBoxLayout>
-#include <QMetaObject>
-#include <QPointer>
 #include <QStringList>
-#include <QThreadPool>
 #include <cmath>
 #include <utility>
 
+#include "dashboard/data/background.h"
 #include "dashboard/data/number_text.h"
 
 namespace duet::dashboard {
@@ -56,18 +54,9 @@ void WhatIfPanel::ask(const GraphOfRun& run, const WhatIf& what) {
 void WhatIfPanel::compute() {
   computing_ = true;
   const Question question = *std::exchange(next_, std::nullopt);
-  const QPointer<WhatIfPanel> self(this);
-  QThreadPool::globalInstance()->start([self, question] {
-    const Prediction before = predict(question.run, {});
-    const Prediction after = predict(question.run, question.what);
-    // The panel may be gone by then: it is asked on its own thread.
-    QMetaObject::invokeMethod(
-        QCoreApplication::instance(),
-        [self, before, after] {
-          if (!self.isNull()) self->take(before, after);
-        },
-        Qt::QueuedConnection);
-  });
+  in_background(
+      this, [question] { return std::pair(predict(question.run, {}), predict(question.run, question.what)); },
+      [this](const std::pair<Prediction, Prediction>& answer) { take(answer.first, answer.second); });
 }
 
 void WhatIfPanel::take(const Prediction& before, const Prediction& after) {

@@ -13,7 +13,7 @@
 #include <memory>
 #include <utility>
 
-#include "dashboard/window/background.h"
+#include "dashboard/data/background.h"
 #include "dashboard/window/connect_dialog.h"
 #include "dashboard/window/csv_table.h"
 #include "dashboard/window/main_window.h"
