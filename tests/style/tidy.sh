@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # tidy.sh SOURCE BUILD CLANG-TIDY: files that passed are remembered by their content (with that of all headers), so that
-# a second run looks at what changed only. By default, at what the last commits changed, at most forty files; with the full
+# a second run looks at what changed only. By default, at what the last commits changed, at most twenty files; with the full
 # counts, at everything, and with the static analyzer, which doubles the time.
 set -uo pipefail
 source=$1 build=$2 tidy=$3
@@ -17,7 +17,7 @@ if [ -n "${DUET_TEST_FULL:-}" ]; then
 else
   # The newest first.
   changed=$( (git diff --name-only HEAD; git log -30 --name-only --format=) | awk 'NF && !seen[$0]++')
-  files=$(grep -xF "$files" <<<"$changed" | head -n 40)
+  files=$(grep -xF "$files" <<<"$changed" | head -n 20)
 fi
 headers=$(git ls-files -z -- '*.h' .clang-tidy | xargs -0 cat | sha1sum)$checks
 pending=()
