@@ -9,6 +9,7 @@ namespace duet::dashboard {
 
 namespace {
 constexpr int kMost = 8;
+constexpr std::size_t kMostInMenu = 30;
 constexpr int kPadding = 26;  ///< of a button, beside its text
 
 Tone tone_of(observer::Severity severity) {
@@ -124,11 +125,16 @@ void DiagnosisPanel::arrange() {
 void DiagnosisPanel::show_more() {
   auto* menu = new QMenu(this);
   menu->setAttribute(Qt::WA_DeleteOnClose);
-  for (const observer::Finding& finding : findings_) {
+  // The worst come first; a menu higher than the screen helps nobody, and the table has a filter.
+  const std::size_t listed = std::min(findings_.size(), kMostInMenu);
+  for (std::size_t k = 0; k < listed; ++k) {
+    const observer::Finding& finding = findings_[k];
     const int rank = finding.rank;
     const int peer = finding.peer;
     menu->addAction(text_of(finding), this, [this, rank, peer] { Q_EMIT finding_picked(rank, peer); });
   }
+  if (listed < findings_.size())
+    menu->addAction(tr("and %1 more").arg(findings_.size() - listed))->setEnabled(false);
   menu->popup(more_->mapToGlobal(QPoint(0, more_->height())));
 }
 

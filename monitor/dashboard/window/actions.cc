@@ -43,7 +43,7 @@ const std::vector<ActionRow>& Actions::table() {
       {"bound", "&View", "Theory's &bound", "Ctrl+B",
        "How fast mixing alone brings the workers together, in the consensus plot", true},
       {"", "&View", "", "", ""},
-      {"theme_system", "&View", "Theme: s&ystem", "", "Light or dark, as the desktop is", true},
+      {"theme_system", "&View", "Theme: s&ystem", "", "Light or dark, as the desktop was at the start", true},
       {"theme_light", "&View", "Theme: l&ight", "", "Dark on light", true},
       {"theme_dark", "&View", "Theme: &dark", "", "Light on dark", true},
       {"", "&View", "", "", ""},

@@ -1,3 +1,4 @@
+#include <QMenu>
 #include <QPushButton>
 #include <QSignalSpy>
 #include <QTest>
@@ -103,18 +104,24 @@ class PanelsTest : public QObject {
     strip.resize(500, 40);
     strip.show();
     std::vector<observer::Finding> many;
-    for (int rank = 0; rank < 30; ++rank)
+    for (int rank = 0; rank < 100; ++rank)
       many.push_back(finding(observer::Severity::kError, rank,
                              "worker " + std::to_string(rank) + " has made no step for 14 s"));
     strip.apply(many, false);
     const auto shown = static_cast<int>(strip.shown_texts().size());
     QVERIFY(shown >= 1 && shown < 8);
-    bool told = false;
-    for (const QPushButton* button : strip.findChildren<QPushButton*>()) {
-      told = told || button->text() == QString("+%1 more").arg(30 - shown);
+    QPushButton* more = nullptr;
+    for (QPushButton* button : strip.findChildren<QPushButton*>()) {
+      if (button->text() == QString("+%1 more").arg(100 - shown)) more = button;
       if (!button->isHidden()) QVERIFY(button->geometry().right() <= strip.width());
     }
-    QVERIFY(told);
+    QVERIFY(more != nullptr);
+    // The menu fits a screen, and says so.
+    more->click();
+    const auto* menu = strip.findChild<QMenu*>();
+    QVERIFY(menu != nullptr);
+    QCOMPARE(menu->actions().size(), 31);
+    QVERIFY(menu->actions().last()->text().contains("70"));
   }
 
   void the_header_wraps_and_never_clips() {
