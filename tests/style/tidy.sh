@@ -19,7 +19,7 @@ else
   changed=$( (git diff --name-only HEAD; git log -30 --name-only --format=) | awk 'NF && !seen[$0]++')
   files=$(grep -xF "$files" <<<"$changed" | head -n 20)
 fi
-headers=$(git ls-files -z -- '*.h' .clang-tidy | xargs -0 cat | sha1sum)$checks
+headers=$(git ls-files -z -- '*.h' '*.clang-tidy' | xargs -0 cat | sha1sum)$checks
 pending=()
 for file in $files; do
   # Not what includes LibTorch: it takes a minute a file, and warns about LibTorch.
