@@ -15,6 +15,7 @@ namespace {
 
 using flatbuffers::FlatBufferBuilder;
 using flatbuffers::Offset;
+using support::checked_size;
 using support::Invalid;
 using support::read_enum;
 
@@ -200,19 +201,6 @@ membership::Incarnation read_id(const wire::Id* id) {
 int read_rank(std::int32_t rank, const char* what) {
   if (rank < 0 || rank >= kLargestWorld) throw Invalid{std::string(what) + " is " + std::to_string(rank)};
   return rank;
-}
-
-template <typename Vector>
-std::size_t checked_size(const Vector* vector, std::size_t largest, const char* what,
-                         std::size_t alignment = 1) {
-  if (vector == nullptr) return 0;
-  if (vector->size() > largest) {
-    throw Invalid{std::string(what) + " has " + std::to_string(vector->size()) + " elements (at most " +
-                  std::to_string(largest) + ")"};
-  }
-  // The verifier looks at where a vector's length lies, not at its elements.
-  if (reinterpret_cast<std::uintptr_t>(vector->Data()) % alignment != 0) throw Invalid{"it is damaged"};
-  return vector->size();
 }
 
 /// Reads texts. FlatBuffers may refer to one text from many places, so that a few bytes could ask for

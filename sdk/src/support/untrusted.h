@@ -25,6 +25,21 @@ Enum read_enum(std::uint8_t value, Enum last, const char* what) {
   return static_cast<Enum>(value);
 }
 
+/// How many elements a FlatBuffers vector has; none where there is no vector. alignment: of its elements.
+template <typename Vector>
+std::size_t checked_size(const Vector* vector, std::size_t largest, const char* what,
+                         std::size_t alignment = 1) {
+  if (vector == nullptr) return 0;
+  if (vector->size() > largest) {
+    throw Invalid{std::string(what) + " has " + std::to_string(vector->size()) + " elements (at most " +
+                  std::to_string(largest) + ")"};
+  }
+  // The verifier looks at where a vector's length lies, not at its elements. (Of none nothing is aligned.)
+  if (vector->size() > 0 && reinterpret_cast<std::uintptr_t>(vector->Data()) % alignment != 0)
+    throw Invalid{"it is damaged"};
+  return vector->size();
+}
+
 /// Throws std::length_error: what we were about to write would be refused by everyone. kind: "a telemetry
 /// frame".
 inline void require_size(const char* kind, std::size_t size, std::size_t largest, const char* what) {

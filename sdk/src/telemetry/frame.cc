@@ -12,6 +12,7 @@ namespace {
 
 using flatbuffers::FlatBufferBuilder;
 using flatbuffers::Offset;
+using support::checked_size;
 using support::Invalid;
 using support::read_enum;
 
@@ -155,20 +156,6 @@ double read_real(double value, const char* what) {
 double read_distance(double value, const char* what) {
   if (value < 0.0) throw Invalid{std::string(what) + " is " + std::to_string(value)};
   return value;
-}
-
-template <typename Vector>
-std::size_t checked_size(const Vector* vector, std::size_t largest, const char* what,
-                         std::size_t alignment = 1) {
-  if (vector == nullptr) return 0;
-  if (vector->size() > largest) {
-    throw Invalid{std::string(what) + " has " + std::to_string(vector->size()) + " elements (at most " +
-                  std::to_string(largest) + ")"};
-  }
-  // The verifier looks at where a vector's length lies, not at its elements. (Of none nothing is aligned.)
-  if (vector->size() > 0 && reinterpret_cast<std::uintptr_t>(vector->Data()) % alignment != 0)
-    throw Invalid{"it is damaged"};
-  return vector->size();
 }
 
 /// Reads what FlatBuffers may refer to from many places, so that a few bytes could ask for gigabytes; ours

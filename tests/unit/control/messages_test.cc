@@ -60,6 +60,16 @@ TEST(Messages, DefaultValuesAndEmptyListsSurviveToo) {
   }
 }
 
+// Of a vector without elements FlatBuffers aligns nothing, wherever what comes before it has left off.
+TEST(Messages, EmptyListsBesideOthersAreNoDamage) {
+  for (std::size_t length = 0; length < 20; ++length) {
+    Heartbeat heartbeat;
+    heartbeat.metrics = {{3, 7, std::string(length, 'a')}};
+    const Message message{{1, 2, 3, {4, 5}, {6, 7}}, heartbeat};
+    EXPECT_EQ(decode(encode(message)), message) << length;
+  }
+}
+
 TEST(Messages, BytesMayLieAnywhereInMemory) {
   for (const Message& message : sample_messages()) {
     const std::string bytes = encode(message);
