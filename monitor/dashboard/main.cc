@@ -15,11 +15,22 @@ int complain(const QString& text) {
   return 1;
 }
 
+/// Qt itself would end the program with SIGABRT.
+bool somewhere_to_show() {
+  return qEnvironmentVariableIsSet("QT_QPA_PLATFORM") || !qEnvironmentVariableIsEmpty("DISPLAY") ||
+         !qEnvironmentVariableIsEmpty("WAYLAND_DISPLAY");
+}
+
 int run(const duet::dashboard::CommandLine& asked, int argc, char** argv) {
   using namespace duet::dashboard;
   CommandLine options = asked;
   if (options.headless() && !qEnvironmentVariableIsSet("QT_QPA_PLATFORM"))
     qputenv("QT_QPA_PLATFORM", "offscreen");
+  if (!options.headless() && !somewhere_to_show()) {
+    return complain(
+        QStringLiteral("there is no display here (DISPLAY, WAYLAND_DISPLAY): --screenshot and --export need "
+                       "none, and duet-top watches in a terminal"));
+  }
   QApplication application(argc, argv);
   QApplication::setApplicationName(QStringLiteral("duet-dashboard"));
   QApplication::setDesktopFileName(QStringLiteral("duet-dashboard"));

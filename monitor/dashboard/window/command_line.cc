@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <sstream>
+#include <string_view>
 
 #include "dashboard/data/time_view.h"
 #include "duet/version.h"
@@ -103,6 +104,12 @@ CommandLineResult parse_command_line(int argc, const char* const* argv) {
     options.size = *parsed;
     options.size_given = true;
   }
+  // Comparisons with a number that is none pass every range.
+  if (!std::isfinite(options.after) || !std::isfinite(options.buffer_seconds) || !std::isfinite(window))
+    return refuse("--after, --window and --buffer-seconds are numbers of seconds");
+  constexpr std::string_view kPicture = ".png";
+  if (!options.screenshot.empty() && !std::string_view(options.screenshot).ends_with(kPicture))
+    return refuse("--screenshot " + options.screenshot + ": the name must end in .png");
   if (window_option->count() > 0) options.window_seconds = window;
   if (theme_option->count() > 0) options.theme = parse_theme(QString::fromStdString(theme));
   if (options.headless() && !options.demo && options.open.empty() && options.connect.empty()) {

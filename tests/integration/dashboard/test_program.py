@@ -24,6 +24,7 @@ class Program(unittest.TestCase):
         self.addCleanup(self.folder.cleanup)
         self.environment = dict(os.environ, XDG_CONFIG_HOME=self.folder.name, QT_SCALE_FACTOR="1", LC_ALL="C.UTF-8")
         self.environment.pop("DISPLAY", None)
+        self.environment.pop("WAYLAND_DISPLAY", None)
         self.environment.pop("QT_QPA_PLATFORM", None)
 
     def path(self, name):
@@ -141,6 +142,9 @@ class Program(unittest.TestCase):
             (["--open", self.path("nothing.duetrec"), "--export", self.path("x.csv")], "nothing.duetrec", 1),
             (["--screenshot", self.path("x.png")], "--demo", 2),
             (["--connect", "node0:99999"], "99999", 2),
+            (["--demo", "--screenshot", self.path("x.jpg")], "x.jpg", 2),
+            (["--demo", "--screenshot", self.path("x.png"), "--after", "nan"], "--after", 2),
+            (["--demo"], "DISPLAY", 1),
             (["--demo", "--screenshot", "/nowhere/x.png", "--after", "1"], "/nowhere/x.png", 1),
             (["--demo", "--demo-graph", "moebius", "--export", self.path("x.csv")], "moebius", 1),
         ):
