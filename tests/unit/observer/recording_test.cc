@@ -1,62 +1,21 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <cstdio>
 #include <filesystem>
-#include <fstream>
 #include <random>
 #include <string>
 
 #include "duet/error.h"
-#include "recorder.h"
 #include "recording_format.h"
 #include "recording_reader.h"
-#include "recording_writer.h"
 #include "replay_source.h"
+#include "unit/observer/recording_files.h"
 
 namespace duet::observer {
 namespace {
 
-class RecordingTest : public testing::Test {
- protected:
-  void SetUp() override {
-    std::string pattern = (std::filesystem::temp_directory_path() / "duet-recording-XXXXXX").string();
-    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-    folder_ = pattern;
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
-  std::string file(const std::string& name) const { return (folder_ / name).string(); }
-  static std::string frame(int number) {
-    return "frame " + std::to_string(number) + std::string(static_cast<std::size_t>(number % 97), '.');
-  }
-  std::string record(const std::string& name, int frames, double interval = 1.0) const {
-    RecordingWriter writer(file(name), false);
-    for (int i = 0; i < frames; ++i)
-      EXPECT_TRUE(writer.append(1000.0 + interval * i, frame(i)));
-    EXPECT_TRUE(writer.close());
-    return file(name);
-  }
-  static std::string read(const std::string& path) {
-    std::ifstream in(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(in), {}};
-  }
-  std::string write(const std::string& name, const std::string& bytes) const {
-    std::ofstream(file(name), std::ios::binary) << bytes;
-    return file(name);
-  }
-  static std::string refusal(const std::string& path) {
-    try {
-      const RecordingReader reader(path);
-    } catch (const ConfigurationError& error) {
-      return error.what();
-    }
-    return "";
-  }
-
-  std::filesystem::path folder_;
-};
+class RecordingTest : public RecordingFiles {};
 
 TEST_F(RecordingTest, GivesBackWhatWasWritten) {
   const RecordingReader reader(record("run", 500));
@@ -163,42 +122,6 @@ TEST_F(RecordingTest, DoesNotOverwriteUnasked) {
   EXPECT_THROW(RecordingWriter(file("there"), false), ConfigurationError);
   EXPECT_NO_THROW(RecordingWriter(file("there"), true));
   EXPECT_THROW(RecordingWriter(file("no/such/folder"), false), ConfigurationError);
-}
-
-TEST_F(RecordingTest, AFullDiskEndsItWithAReason) {
-  if (access("/dev/full", W_OK) != 0) GTEST_SKIP() << "no /dev/full";
-  Recorder recorder("/dev/full", true);
-  const std::string frame(100'000, 'x');
-  for (int i = 0; i < 500 && recorder.status().problem.empty(); ++i) {
-    recorder.add({1.0 * i, frame});
-    usleep(2000);
-  }
-  EXPECT_NE(recorder.status().problem.find("No space left"), std::string::npos);
-  const std::uint64_t dropped = recorder.status().dropped;
-  recorder.add({600.0, frame});
-  EXPECT_EQ(recorder.status().dropped, dropped + 1);
-}
-
-TEST_F(RecordingTest, ARecorderWritesEverythingBeforeItEnds) {
-  {
-    Recorder recorder(file("run"), false);
-    for (int i = 0; i < 5000; ++i)
-      recorder.add({1000.0 + i, frame(i)});
-  }
-  const RecordingReader reader(file("run"));
-  EXPECT_EQ(reader.frames(), 5000u);
-  EXPECT_TRUE(reader.complete());
-}
-
-TEST_F(RecordingTest, CanBeReadWhileItIsWritten) {
-  Recorder recorder(file("run"), false);
-  for (int i = 0; i < 100; ++i)
-    recorder.add({1000.0 + i, frame(i)});
-  for (int i = 0; i < 100 && !refusal(file("run")).empty(); ++i)
-    usleep(50'000);
-  const RecordingReader reader(file("run"));
-  EXPECT_EQ(reader.frames(), 100u);
-  EXPECT_FALSE(reader.complete());
 }
 
 // ---- playing it ----
