@@ -239,11 +239,4 @@ void GraphWidget::contextMenuEvent(QContextMenuEvent* event) {
   menu->popup(event->globalPos());
 }
 
-void GraphWidget::focusInEvent(QFocusEvent*) {
-  update();
-}
-void GraphWidget::focusOutEvent(QFocusEvent*) {
-  update();
-}
-
 }  // namespace duet::dashboard

@@ -82,11 +82,4 @@ void MatrixWidget::keyPressEvent(QKeyEvent* event) {
   }
 }
 
-void MatrixWidget::focusInEvent(QFocusEvent*) {
-  update();
-}
-void MatrixWidget::focusOutEvent(QFocusEvent*) {
-  update();
-}
-
 }  // namespace duet::dashboard

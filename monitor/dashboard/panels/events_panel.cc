@@ -6,6 +6,8 @@
 #include <QVBoxLayout>
 #include <array>
 
+#include "dashboard/panels/table_look.h"
+
 namespace duet::dashboard {
 
 namespace {
@@ -65,24 +67,10 @@ EventsPanel::EventsPanel(EventModel& model, Selection& selection, QWidget* paren
   layout->addWidget(table_, 1);
 
   table_->setModel(proxy);
-  table_->setSelectionBehavior(QAbstractItemView::SelectRows);
-  table_->setAlternatingRowColors(true);
-  table_->setShowGrid(false);
-  table_->setWordWrap(false);
-  table_->setTabKeyNavigation(false);
   table_->setAccessibleName(tr("Events"));
-  table_->verticalHeader()->hide();
-  table_->verticalHeader()->setDefaultSectionSize(table_->fontMetrics().height() + 5);
-  QHeaderView* header = table_->horizontalHeader();
-  header->setHighlightSections(false);
-  header->setStretchLastSection(true);
-  header->setDefaultAlignment(Qt::AlignLeft | Qt::AlignVCenter);
-  const QFontMetrics metrics(font());
-  const std::array<const char*, 4> widest{"0:00:00.0", "warning", "worker straggling", "1000 – 1001"};
-  for (int column = 0; column < 4; ++column) {
-    header->resizeSection(
-        column, metrics.horizontalAdvance(QString::fromUtf8(widest[static_cast<std::size_t>(column)])) + 16);
-  }
+  table_->horizontalHeader()->setDefaultAlignment(Qt::AlignLeft | Qt::AlignVCenter);
+  constexpr std::array<const char*, 4> kWidest{"0:00:00.0", "warning", "worker straggling", "1000 – 1001"};
+  set_table_look(*table_, kWidest, 16);
 
   connect(filter_, &QLineEdit::textChanged, this, [proxy](const QString& text) { proxy->set_text(text); });
   connect(severities_, &QComboBox::currentIndexChanged, this,

@@ -1,9 +1,10 @@
 #include "dashboard/panels/workers_panel.h"
 
 #include <QHBoxLayout>
-#include <QHeaderView>
 #include <QVBoxLayout>
 #include <array>
+
+#include "dashboard/panels/table_look.h"
 
 namespace duet::dashboard {
 
@@ -83,27 +84,12 @@ WorkersPanel::WorkersPanel(WorkerModel& model, Selection& selection, QWidget* pa
   table_->setModel(proxy);
   table_->setSortingEnabled(true);
   table_->sortByColumn(WorkerModel::kRank, Qt::AscendingOrder);
-  table_->setSelectionBehavior(QAbstractItemView::SelectRows);
   table_->setSelectionMode(QAbstractItemView::SingleSelection);
-  table_->setAlternatingRowColors(true);
-  table_->setShowGrid(false);
-  table_->setWordWrap(false);
-  table_->setTabKeyNavigation(false);
   table_->setAccessibleName(tr("Workers"));
-  table_->verticalHeader()->hide();
-  table_->verticalHeader()->setDefaultSectionSize(table_->fontMetrics().height() + 5);
-  QHeaderView* header = table_->horizontalHeader();
-  header->setHighlightSections(false);
-  header->setStretchLastSection(true);
-  // Wide enough for what comes, so that nothing dances when digits change.
-  const QFontMetrics metrics(font());
-  const std::array<const char*, WorkerModel::kColumns> widest{
+  constexpr std::array<const char*, WorkerModel::kColumns> kWidest{
       "rank 00",      "node1024",  "straggling", "1,000,000", "steps/s 0",
       "pairings/s 0", "waiting 0", "999.9 MB/s", "1.23e−09",  "heard 0"};
-  for (int column = 0; column < WorkerModel::kColumns; ++column) {
-    header->resizeSection(
-        column, metrics.horizontalAdvance(QString::fromUtf8(widest[static_cast<std::size_t>(column)])) + 14);
-  }
+  set_table_look(*table_, kWidest, 14);
 
   connect(filter_, &QLineEdit::textChanged, this, [proxy](const QString& text) { proxy->set_text(text); });
   connect(states_, &QComboBox::currentIndexChanged, this,

@@ -328,16 +328,12 @@ void PlotWidget::leaveEvent(QEvent*) {
   if (!keyboard_cursor_) view_.set_cursor(std::nullopt);
 }
 
-void PlotWidget::focusInEvent(QFocusEvent*) {
-  update();
-}
-
-void PlotWidget::focusOutEvent(QFocusEvent*) {
+void PlotWidget::focusOutEvent(QFocusEvent* event) {
   if (keyboard_cursor_) {
     keyboard_cursor_ = false;
     view_.set_cursor(std::nullopt);
   }
-  update();
+  QWidget::focusOutEvent(event);
 }
 
 }  // namespace duet::dashboard

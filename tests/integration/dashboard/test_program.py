@@ -18,6 +18,15 @@ MOST_MIB = 128
 MOST_MIB_EVER = 256
 
 
+def most_mib(process):
+    """The most memory that it ever had; 0 when it has ended."""
+    try:
+        with open(f"/proc/{process.pid}/status", encoding="ascii") as status:
+            return max([0.0] + [int(line.split()[1]) / 1024 for line in status if line.startswith("VmHWM")])
+    except OSError:
+        return 0.0
+
+
 class Program(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.TemporaryDirectory()
@@ -106,11 +115,11 @@ class Program(unittest.TestCase):
             try:
                 time.sleep(seconds)
                 self.assertIsNone(process.poll())
-                with open(f"/proc/{process.pid}/status", encoding="ascii") as status:
-                    peak = max(int(line.split()[1]) for line in status if line.startswith("VmHWM")) / 1024
+                peak = most_mib(process)
             finally:
                 process.terminate()
         print(f"256 workers, {seconds} s: at most {peak:.0f} MiB", flush=True)
+        self.assertGreater(peak, 0)
         self.assertLess(peak, MOST_MIB)
 
     def test_a_long_run_stays_within_its_memory(self):
@@ -123,14 +132,11 @@ class Program(unittest.TestCase):
         ) as process:
             peak = 0
             while process.poll() is None:
-                try:
-                    with open(f"/proc/{process.pid}/status", encoding="ascii") as status:
-                        peak = max([peak] + [int(line.split()[1]) / 1024 for line in status if line.startswith("VmHWM")])
-                except OSError:
-                    pass
+                peak = max(peak, most_mib(process))
                 time.sleep(0.1)
         self.assertEqual(process.returncode, 0)
         print(f"256 workers, {seconds} s of the run: at most {peak:.0f} MiB", flush=True)
+        self.assertGreater(peak, 0)
         self.assertLess(peak, MOST_MIB_EVER)
 
     def test_1024_workers_are_still_a_picture(self):
