@@ -15,7 +15,10 @@ using observer::WorkerState;
 
 constexpr double kPadding = 18.0;
 constexpr double kBordered = 4.0;  ///< px of radius; of a smaller node a border would leave nothing
-constexpr double kReach = 6.0;     ///< px from an edge that still hits it
+constexpr std::size_t kSmoothEdges = 2000;
+/// Qt wakes its thread pool for what is wide, smooth and not opaque, which costs more than it draws.
+constexpr std::size_t kSmoothGlows = 40;
+constexpr double kReach = 6.0;  ///< px from an edge that still hits it
 
 QFont sized(QFont font, double pixels) {
   font.setPixelSize(std::max(1, qRound(pixels)));
@@ -80,7 +83,7 @@ void GraphPainter::paint(QPainter& painter, const QRectF& rect, const GraphScene
     painter.restore();
     return;
   }
-  painter.setRenderHint(QPainter::Antialiasing, scene.edges.size() <= 2000);
+  painter.setRenderHint(QPainter::Antialiasing, scene.edges.size() <= kSmoothEdges);
   // Those that left the graph first, what is fresh above.
   for (const bool in_graph : {false, true}) {
     for (const GraphEdge& edge : scene.edges) {
@@ -119,11 +122,13 @@ void GraphPainter::paint_edge(QPainter& painter, const QRectF& rect, const Graph
   }
   const double age = edge.age ? *edge.age / scene.old_age : 1.0;
   const double width = edge_width(scene, edge);
-  if (edge.pulse > 0 && scene.edges.size() <= 2000) {
+  if (edge.pulse > 0 && scene.edges.size() <= kSmoothEdges) {
     QColor glow = theme_.age(0.0);
     glow.setAlphaF(static_cast<float>(0.45 * std::clamp(edge.pulse, 0.0, 1.0)));
     painter.setPen(QPen(glow, width + 7, Qt::SolidLine, Qt::RoundCap));
+    painter.setRenderHint(QPainter::Antialiasing, scene.edges.size() <= kSmoothGlows);
     painter.drawLine(a, b);
+    painter.setRenderHint(QPainter::Antialiasing, scene.edges.size() <= kSmoothEdges);
   }
   painter.setPen(QPen(theme_.age(age), std::max(width, age >= 1 ? 1.6 : width),
                       age >= 1 ? Qt::DashLine : Qt::SolidLine, Qt::FlatCap));

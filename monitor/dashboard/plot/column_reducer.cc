@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <ranges>
 
 namespace duet::dashboard {
 
@@ -10,26 +11,36 @@ namespace {
 /// Up to this many samples per column it is quicker to look at each.
 constexpr std::size_t kWalk = 16;
 
-/// So far from where it should be, a search is quicker than steps.
-constexpr int kSteps = 4;
-
 Column single(int column, double value) {
   return {column, value, value, value, value};
 }
 
-/// series.lower_bound(time) within [first, end], for samples that come about evenly: begins at `guess`.
+/// series.lower_bound(time) within [first, end], for samples that come about evenly: begins at `guess`, and
+/// goes on in strides that double, so that what was guessed well costs a step or two.
 std::size_t seam(const Series& series, double time, std::size_t guess, std::size_t first, std::size_t end) {
   guess = std::clamp(guess, first, end);
-  int steps = 0;
-  while (guess < end && series.at(guess).time < time) {
-    if (++steps > kSteps) return std::min(end, series.lower_bound(time, guess));
-    ++guess;
+  const auto before = [&](std::size_t index) { return series.at(index).time < time; };
+  // The seam is always in [low, high].
+  std::size_t low = first;
+  std::size_t high = end;
+  std::size_t stride = 1;
+  if (guess < end && before(guess)) {
+    low = guess + 1;
+    while (low < end && stride < end - low && before(low + stride - 1)) {
+      low += stride;
+      stride *= 2;
+    }
+    high = std::min(end, low + stride);
+  } else {
+    high = guess;
+    while (high > first && stride < high - first && !before(high - stride)) {
+      high -= stride;
+      stride *= 2;
+    }
+    low = high - std::min(stride, high - first);
   }
-  while (guess > first && !(series.at(guess - 1).time < time)) {
-    if (++steps > kSteps) return std::min(end, series.lower_bound(time, first));
-    --guess;
-  }
-  return guess;
+  const auto between = std::views::iota(low, high);
+  return low + static_cast<std::size_t>(std::ranges::partition_point(between, before) - between.begin());
 }
 
 }  // namespace
@@ -68,24 +79,26 @@ void reduce(const Series& series, const TimeRange& range, int columns, std::vect
   } else {
     std::size_t at = begin;
     std::size_t count = (end - begin) / static_cast<std::size_t>(columns);  // as the column before had
+    std::size_t edge = begin;                                               // where that one really began
     int column = -1;
     while (at < end) {
       column = std::max(column_of(series.at(at).time), column + 1);
       std::size_t next = end;
       if (column < columns - 1) {
-        next = seam(series, range.from + (column + 1) / per_second, at + count, at, end);
+        next = seam(series, range.from + (column + 1) / per_second, edge + count, at, end);
         // Where rounding puts a sample on the seam: column_of() decides, as it does for everyone else.
         while (next < end && column_of(series.at(next).time) <= column)
           ++next;
         while (next > at + 1 && column_of(series.at(next - 1).time) > column)
           --next;
         next = std::max(next, at + 1);
+        count = next - edge;
+        edge = next;
         // Up to an eighth of a pixel early, where that makes the question below cheap.
         if (const std::size_t aligned = series.block_start(next, count); aligned > at) next = aligned;
       }
       const MinMax extremes = series.extremes(at, next);
       into.push_back({column, series.at(at).value, series.at(next - 1).value, extremes.min, extremes.max});
-      count = next - at;
       at = next;
     }
   }

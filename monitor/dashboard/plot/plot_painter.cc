@@ -18,7 +18,7 @@ constexpr int kGap = 5;
 constexpr std::size_t kSmoothCurves = 40;
 /// More lines than this hide each other's detail: each further as many share columns that are a pixel wider.
 /// A spike is seen all the same, in its column's extremes.
-constexpr std::size_t kFineCurves = 32;
+constexpr std::size_t kFineCurves = 20;
 constexpr int kWidestColumn = 4;  ///< pixels
 
 QFont scaled(QFont font, double factor) {
