@@ -73,7 +73,8 @@ std::optional<int> parse(int argc, const char* const* argv, Settings& settings) 
   app.add_option("--dataset", settings.dataset, "What to train on [digits]")
       ->check(CLI::IsMember({"digits", "cifar10"}));
   app.add_option("--data", settings.data, "Folder of digits.csv, or of CIFAR-10's binary files");
-  app.add_option("--algorithm", options.algorithm, "a2cid2, adpsgd or allreduce")->capture_default_str();
+  app.add_option("--algorithm", options.algorithm, "a2cid2, adpsgd, allreduce, dpsgd or local-sgd")
+      ->capture_default_str();
   app.add_option("--graph", options.graph, "ring, complete, exponential, star, torus:4x5, file:PATH, …")
       ->capture_default_str();
   app.add_option("--rate", options.rate, "Meetings per gradient step and worker")->capture_default_str();

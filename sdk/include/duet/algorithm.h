@@ -45,6 +45,12 @@ class DUET_API StepContext {
   /// Replaces every buffer by its mean over the live members, along the members' tree. Waits for them, for at
   /// most `timeout` seconds; throws TimeoutError or MembershipError.
   virtual void average(double timeout) = 0;
+  /// One round of synchronous gossip: exchanges with every neighbour that takes part, and moves x_i by −Σ_j
+  /// w_ij·(x_i − x_j), with Metropolis weights w_ij = 1 / (1 + the larger degree) and everyone's x from
+  /// before the round. Waits for each of them for at most `timeout` seconds; one that is gone, has finished
+  /// or did not come is left out, by both sides, so that the mean stays. Throws TransportError when this
+  /// worker's communication has ended.
+  virtual void gossip(double timeout) = 0;
 };
 
 /// A synchronous algorithm: runs in Worker::step() after the optimizer's update and may wait for peers. No
@@ -57,7 +63,8 @@ class DUET_API StepAlgorithm {
   virtual void after_update(StepContext& context, std::uint64_t step) = 0;
 };
 
-/// "allreduce". Throws ConfigurationError for any other name.
+/// "allreduce" (averages after every step), "local-sgd" (after every 1/rate steps; rate ≥ 1: every step), or
+/// "dpsgd" (a round of gossip after every step). Throws ConfigurationError for any other name.
 DUET_API std::unique_ptr<StepAlgorithm> make_step_algorithm(std::string_view name);
 
 /// Which of the two kinds a name is of. Throws ConfigurationError, listing the names, when it is of neither.

@@ -35,7 +35,7 @@ struct DUET_API Options {
   double join_timeout = 60.0;  ///< from then, or the start, until all world_size workers are there
 
   // ---- the algorithm ----
-  std::string algorithm = "a2cid2";                       ///< a2cid2, adpsgd, allreduce
+  std::string algorithm = "a2cid2";                       ///< a2cid2, adpsgd, allreduce, dpsgd, local-sgd
   std::string graph = "ring";                             ///< Topology::make()
   std::optional<Topology> topology;                       ///< wins over `graph`
   std::shared_ptr<const TopologyPolicy> topology_policy;  ///< wins over both

@@ -1,5 +1,6 @@
 #include "duet/algorithm.h"
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 
@@ -51,19 +52,40 @@ class AdPsgd final : public MeetingAlgorithm {
   MeetingCoefficients coefficients(double) const override { return {}; }
 };
 
+// Synchronous algorithms wait for the slowest worker's step, the first of which may compile kernels or fill a
+// cache; members that died are found out by their silence much sooner.
+constexpr double kTimeout = 300.0;
+
 class AllReduce final : public StepAlgorithm {
  public:
   std::string_view name() const override { return "allreduce"; }
   void after_update(StepContext& context, std::uint64_t) override { context.average(kTimeout); }
+};
+
+class LocalSgd final : public StepAlgorithm {
+ public:
+  std::string_view name() const override { return "local-sgd"; }
+  void after_update(StepContext& context, std::uint64_t step) override {
+    // By the step's number alone, so that everyone averages after the same steps.
+    if (averages(context.rate(), step + 1) > averages(context.rate(), step)) context.average(kTimeout);
+  }
 
  private:
-  // It waits for the slowest worker's step, the first of which may compile kernels or fill a cache; members
-  // that died are found out by their silence much sooner.
-  static constexpr double kTimeout = 300.0;
+  // Due after so many steps. A thousand times 1/1000 is not quite one; what is missing is rounding.
+  static double averages(double rate, std::uint64_t steps) {
+    return std::floor(std::min(rate, 1.0) * static_cast<double>(steps) + 1e-9);
+  }
+};
+
+class DPsgd final : public StepAlgorithm {
+ public:
+  std::string_view name() const override { return "dpsgd"; }
+  void after_update(StepContext& context, std::uint64_t) override { context.gossip(kTimeout); }
 };
 
 constexpr std::string_view kKnown =
-    "a2cid2 and adpsgd (meetings in the background), allreduce (every step waits)";
+    "a2cid2 and adpsgd (meetings in the background), allreduce and dpsgd (every step waits), local-sgd (one "
+    "step in 1/rate waits)";
 
 [[noreturn]] void throw_unknown(std::string_view name, std::string_view wanted) {
   throw ConfigurationError("algorithm \"" + std::string(name) + "\" " + std::string(wanted) +
@@ -80,12 +102,14 @@ std::unique_ptr<MeetingAlgorithm> make_meeting_algorithm(std::string_view name, 
 
 std::unique_ptr<StepAlgorithm> make_step_algorithm(std::string_view name) {
   if (name == "allreduce") return std::make_unique<AllReduce>();
+  if (name == "local-sgd") return std::make_unique<LocalSgd>();
+  if (name == "dpsgd") return std::make_unique<DPsgd>();
   throw_unknown(name, "is not one that averages in every step");
 }
 
 AlgorithmKind algorithm_kind(std::string_view name) {
   if (name == "a2cid2" || name == "adpsgd") return AlgorithmKind::kMeeting;
-  if (name == "allreduce") return AlgorithmKind::kStep;
+  if (name == "allreduce" || name == "local-sgd" || name == "dpsgd") return AlgorithmKind::kStep;
   throw_unknown(name, "does not exist");
 }
 

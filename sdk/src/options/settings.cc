@@ -217,8 +217,8 @@ std::vector<Row> make_rows() {
   add(real("join_timeout", &Options::join_timeout, kPositive,
            "seconds from then, or the start, until all workers are there"));
 
-  add(text("algorithm", &Options::algorithm, "one of a2cid2, adpsgd, allreduce", "how workers average",
-           known_algorithm));
+  add(text("algorithm", &Options::algorithm, "one of a2cid2, adpsgd, allreduce, dpsgd, local-sgd",
+           "how workers average", known_algorithm));
   add(text("graph", &Options::graph, fmt::format("one of {}", fmt::join(Topology::known(), ", ")),
            "who meets whom", known_graph));
   add(real("rate", &Options::rate, kRates, "meetings per gradient step and worker"));

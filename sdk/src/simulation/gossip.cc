@@ -2,17 +2,19 @@
 
 #include <algorithm>
 #include <cmath>
-#include <memory>
-#include <set>
 
-#include "duet/algorithm.h"
-#include "dynamics/clock.h"
+#include "duet/error.h"
+#include "simulation/fleet.h"
 
 namespace duet::simulation {
 
 namespace {
 
 using Vector = std::vector<double>;
+
+constexpr double kDiverged = 1e12;
+// Nothing happens for so long only when the workers have fallen apart for good.
+constexpr double kPatience = 1e4;
 
 double squared_norm(const Vector& x) {
   double sum = 0.0;
@@ -21,107 +23,83 @@ double squared_norm(const Vector& x) {
   return sum;
 }
 
-/// The parameters of all workers. Meetings change two of them, so the consensus distance is kept up to date
-/// from the sum and the sum of squares: Σ‖x_i − x̄‖² = Σ‖x_i‖² − n‖x̄‖².
-class Gossip final : public PairingRun::Listener {
+double norm_of_difference(const Vector& a, const Vector& b) {
+  double sum = 0.0;
+  for (std::size_t k = 0; k < a.size(); ++k)
+    sum += (a[k] - b[k]) * (a[k] - b[k]);
+  return std::sqrt(sum);
+}
+
+/// Meetings change two workers, so the consensus distance is kept up to date from the sum and the sum of
+/// squares: Σ‖x_i − x̄‖² = Σ‖x_i‖² − n‖x̄‖².
+class Gossip final : public Fleet {
  public:
   Gossip(const Topology& topology, const GossipOptions& options)
-      : algorithm_(make_meeting_algorithm(options.algorithm, topology.constants())),
-        x_(size(topology), Vector(options.dimension)),
-        z_(size(topology), Vector(options.dimension)),
-        sum_(options.dimension) {
+      : Fleet(topology, options), sum_(options.dimension) {
     Random random(options.seed);
-    std::normal_distribution<double> normal;
-    for (Vector& x : x_)
-      for (double& value : x)
-        value = normal(random);
-    for (const Vector& x : x_)
-      for (std::size_t k = 0; k < x.size(); ++k)
-        sum_[k] += x[k];
+    std::normal_distribution<float> normal;
+    Population& all = population();
+    for (int worker = 0; worker < all.workers(); ++worker)
+      for (std::size_t k = 0; k < all.dimension(); ++k)
+        all.x(worker)[k] = normal(random);
     // Without their mean, so that nothing large cancels in the end.
-    for (Vector& x : x_)
-      for (std::size_t k = 0; k < x.size(); ++k)
-        x[k] -= sum_[k] / static_cast<double>(x_.size());
-    std::fill(sum_.begin(), sum_.end(), 0.0);
-    for (const Vector& x : x_)
-      squares_ += squared_norm(x);
-    for (int worker = 0; worker < topology.workers(); ++worker)
-      clocks_.push_back(dynamics::make_clock(options.clock, topology.rate_of(worker)));
+    const Vector mean = all.mean_position();
+    for (int worker = 0; worker < all.workers(); ++worker) {
+      for (std::size_t k = 0; k < all.dimension(); ++k)
+        all.x(worker)[k] -= static_cast<float>(mean[k]);
+      count(worker, 1.0);
+    }
   }
 
-  double squared_distance() const { return squares_ - squared_norm(sum_) / static_cast<double>(x_.size()); }
-
-  void on_step(double now, int worker) override { clocks_[index(worker)]->on_step(now); }
+  /// Mean over the living.
+  double squared_distance() const {
+    const double n = population().members();
+    return std::max(0.0, squares_ - squared_norm(sum_) / n) / n;
+  }
 
   void on_meeting_began(double now, int offerer, int accepter) override {
-    const std::size_t i = index(offerer), j = index(accepter);
-    const MeetingCoefficients at_i = algorithm_->coefficients(clocks_[i]->on_meeting(now));
-    const MeetingCoefficients at_j = algorithm_->coefficients(clocks_[j]->on_meeting(now));
-    squares_ -= squared_norm(x_[i]) + squared_norm(x_[j]);
-    for (std::size_t k = 0; k < sum_.size(); ++k) {
-      sum_[k] -= x_[i][k] + x_[j][k];
-      mix(x_[i][k], z_[i][k], at_i.c);
-      mix(x_[j][k], z_[j][k], at_j.c);
-      const double m = x_[i][k] - x_[j][k];
-      x_[i][k] -= at_i.alpha * m;
-      z_[i][k] -= at_i.alpha_tilde_minus_alpha * m;
-      x_[j][k] += at_j.alpha * m;
-      z_[j][k] += at_j.alpha_tilde_minus_alpha * m;
-      sum_[k] += x_[i][k] + x_[j][k];
-    }
-    squares_ += squared_norm(x_[i]) + squared_norm(x_[j]);
+    count(offerer, -1.0);
+    count(accepter, -1.0);
+    Fleet::on_meeting_began(now, offerer, accepter);
+    count(offerer, 1.0);
+    count(accepter, 1.0);
   }
 
  private:
-  static std::size_t index(int worker) { return static_cast<std::size_t>(worker); }
-  static std::size_t size(const Topology& topology) { return index(topology.workers()); }
-  static void mix(double& x, double& z, double c) {
-    x += c * z;
-    z *= 1.0 - 2.0 * c;
+  void on_crash(int worker) override { count(worker, -1.0); }
+
+  void count(int worker, double sign) {
+    const Population& all = population();
+    double square = 0.0;
+    for (std::size_t k = 0; k < sum_.size(); ++k) {
+      const double value = all.position(worker, k);
+      sum_[k] += sign * value;
+      square += value * value;
+    }
+    squares_ += sign * square;
   }
 
-  std::unique_ptr<MeetingAlgorithm> algorithm_;
-  std::vector<std::unique_ptr<dynamics::MeetingClock>> clocks_;
-  std::vector<Vector> x_;
-  std::vector<Vector> z_;
   Vector sum_;
   double squares_ = 0.0;
 };
 
-double around_one(Random& random, double spread) {
-  return std::uniform_real_distribution<double>(1.0 - spread, 1.0 + spread)(random);
+void check(const Topology& topology, const GossipOptions& options) {
+  if (topology.workers() < 2)
+    throw ConfigurationError("gossip needs at least 2 workers; one alone has nobody to meet");
+  if (!(options.reduction >= 0.0 && options.reduction < 1.0))
+    throw ConfigurationError("gossip cannot run until the squared consensus distance is " +
+                             std::to_string(options.reduction) + " of the start; choose a share below 1");
+  if (!(options.most_meetings > 0.0) || !std::isfinite(options.most_meetings))
+    throw ConfigurationError("gossip that gives up after " + std::to_string(options.most_meetings) +
+                             " meetings does nothing; choose a number > 0");
 }
 
-PairingRunOptions run_options(const Topology& topology, const GossipOptions& options) {
-  PairingRunOptions run;
-  for (int worker = 0; worker < topology.workers(); ++worker)
-    run.neighbours.push_back(topology.neighbours(worker));
-  run.pairing.policy = options.policy;
-  run.pairing.simulation = true;
-  run.pairing.unlimited_budget = options.unlimited_budget;
-  run.pairing.deterministic_budget = options.deterministic_budget;
-  run.latency = options.latency;
-  run.latency_spread = options.latency_spread;
-  run.seed = options.seed;
-
-  // The slow edges: drawn once, a fixed number of them.
-  std::vector<std::pair<int, int>> edges;
-  for (const Edge& edge : topology.edges())
-    edges.emplace_back(edge.a, edge.b);
-  Random random(options.seed + 1);
-  std::shuffle(edges.begin(), edges.end(), random);
-  edges.resize(static_cast<std::size_t>(std::lround(options.slow_edges * static_cast<double>(edges.size()))));
-  const std::set<std::pair<int, int>> slow(edges.begin(), edges.end());
-  run.meeting_time = [options, slow](int a, int b, Random& chance) {
-    const double factor = slow.contains(std::minmax(a, b)) ? options.slow_factor : 1.0;
-    return options.meeting_time * factor * around_one(chance, options.meeting_spread);
-  };
-  if (!options.unlimited_budget) {
-    run.step_time = [spread = options.step_spread](int, Random& chance) {
-      return around_one(chance, spread);
-    };
-  }
-  return run;
+/// How near the end a run is: by its meetings, or by how far the distance has fallen on its way.
+double done(const GossipOptions& options, const GossipResult& result) {
+  const double by_meetings = result.meetings / options.most_meetings;
+  if (options.reduction <= 0.0 || !(result.squared_distance > 0.0)) return std::min(1.0, by_meetings);
+  const double by_distance = std::log(result.squared_distance) / std::log(options.reduction);
+  return std::clamp(std::max(by_meetings, by_distance), 0.0, 1.0);
 }
 
 }  // namespace
@@ -138,29 +116,51 @@ double GossipResult::least_edge_share(const Topology& topology) const {
   return sum > 0.0 ? least / (sum / static_cast<double>(topology.edges().size())) : 0.0;
 }
 
-GossipResult run_gossip(const Topology& topology, const GossipOptions& options) {
+double GossipResult::rate() const {
+  if (curve.size() < 4) return 0.0;
+  const GossipPoint& from = curve[curve.size() / 2];
+  const GossipPoint& to = curve.back();
+  if (!(to.squared_distance > 0.0) || !(from.squared_distance > 0.0) || !(to.meetings > from.meetings))
+    return 0.0;
+  return std::log(from.squared_distance / to.squared_distance) / (to.meetings - from.meetings);
+}
+
+GossipResult run_gossip(const Topology& topology, const GossipOptions& options, const Progress& progress) {
+  check(topology, options);
   Gossip gossip(topology, options);
-  PairingRun run(run_options(topology, options), &gossip);
+  PairingRun run(gossip.run_options(), &gossip);
+  // About as long as it may take: a busy worker meets at its rate, or as often as meetings last.
+  gossip.plan_crashes(run, std::min(options.most_meetings, 100.0));
   const double start = gossip.squared_distance();
+  const Vector invariant = gossip.population().mean_invariant();
+  const Vector mean = gossip.population().mean_position();
   const double workers = topology.workers();
   GossipResult result;
+  result.curve.push_back({0.0, 0.0, 1.0});
   std::uint64_t seen = 0;
-  // Nothing happens for so long only when the workers have fallen apart for good.
-  const double patience = 1e4;
   double last = 0.0;
-  while (run.now() < last + patience && run.run_next(last + patience)) {
+  while (run.now() < last + kPatience && run.run_next(last + kPatience)) {
     if (run.total_meetings() == seen) continue;
     seen = run.total_meetings();
     last = run.now();
     result.meetings = 2.0 * static_cast<double>(seen) / workers;
     result.squared_distance = gossip.squared_distance() / start;
-    if (result.squared_distance <= options.reduction) {
-      result.reached = true;
-      break;
+    result.reached = result.squared_distance <= options.reduction;
+    result.diverged = !(result.squared_distance < kDiverged);
+    const bool ends = result.reached || result.diverged || result.meetings >= options.most_meetings;
+    if (ends || result.meetings >= result.curve.back().meetings + 1.0) {
+      result.curve.push_back({run.now(), result.meetings, result.squared_distance});
+      if (progress) progress(done(options, result));
     }
-    if (result.meetings >= options.most_meetings || !(result.squared_distance < 1e12)) break;
+    if (ends) break;
   }
   result.seconds = run.now();
+  // Not so long as some are gone: their share went with them.
+  if (gossip.population().members() == topology.workers()) {
+    const double scale = std::sqrt(start);
+    result.invariant_drift = norm_of_difference(gossip.population().mean_invariant(), invariant) / scale;
+    result.mean_wander = norm_of_difference(gossip.population().mean_position(), mean) / scale;
+  }
   result.edge_meetings = run.edge_meetings();
   result.messages = run.total_messages();
   return result;

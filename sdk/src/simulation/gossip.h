@@ -1,53 +1,52 @@
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <map>
-#include <string>
 #include <utility>
 #include <vector>
 
 #include "duet/topology.h"
-#include "simulation/pairing_run.h"
+#include "simulation/scenario.h"
 
 namespace duet::simulation {
 
 /// Pure gossip: workers that start from random vectors and only meet. The mixing, the clock, the pairing are
-/// those of the real worker; the network and the trainers' steps are virtual. One step takes one virtual
-/// second.
-struct GossipOptions {
-  std::string algorithm = "a2cid2";
-  std::string clock = "adaptive";
-  std::string policy = "holdoff";
-  bool unlimited_budget = false;  ///< always available, no training
-  bool deterministic_budget = false;
-  double meeting_time = 0.02;   ///< steps
-  double meeting_spread = 0.2;  ///< a meeting takes meeting_time · (1 ± spread), uniform
-  double step_spread = 0.2;     ///< a step takes 1 ± spread, uniform
-  double slow_edges = 0.0;      ///< share of the edges on which a meeting takes slow_factor times as long
-  double slow_factor = 5.0;
-  double latency = 1e-4;  ///< steps
-  double latency_spread = 1e-4;
-  std::size_t dimension = 64;
+/// those of the real worker; the network and the trainers' steps are virtual.
+struct GossipOptions : Scenario {
   double reduction = 1e-6;      ///< run until the squared consensus distance has fallen to this
   double most_meetings = 4000;  ///< per worker: then it is given up
-  std::uint64_t seed = 0;
+};
+
+struct GossipPoint {
+  double seconds = 0.0;
+  double meetings = 0.0;          ///< per worker
+  double squared_distance = 0.0;  ///< as a share of the start
 };
 
 struct GossipResult {
   bool reached = false;
+  bool diverged = false;  ///< the squared consensus distance grew beyond 10¹², or is no number
   /// Meetings that each worker took part in, in the mean, until then.
   double meetings = 0.0;
   double seconds = 0.0;           ///< virtual
   double squared_distance = 0.0;  ///< in the end, as a share of the start
+  /// How far the mean of x + d + ½z, and that of x + d, moved, as a share of the starting consensus distance.
+  /// Nothing but rounding and torn meetings moves the first.
+  double invariant_drift = 0.0;
+  double mean_wander = 0.0;
   std::map<std::pair<int, int>, std::uint64_t> edge_meetings;
   std::uint64_t messages = 0;  ///< of all workers
+  /// Whenever each worker had met about once more.
+  std::vector<GossipPoint> curve;
 
   /// The least used edge's meetings by those of the mean edge, each by its target rate.
   double least_edge_share(const Topology& topology) const;
+  /// By how much ln of the squared consensus distance falls per meeting of each worker, in the curve's last
+  /// half: the rate of the slowest mode. 0 when there is no such half.
+  double rate() const;
 };
 
-GossipResult run_gossip(const Topology& topology, const GossipOptions& options);
+GossipResult run_gossip(const Topology& topology, const GossipOptions& options,
+                        const Progress& progress = {});
 
 }  // namespace duet::simulation

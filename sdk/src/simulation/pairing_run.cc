@@ -218,6 +218,13 @@ void PairingRun::stop(int worker) {
   carry_out(worker);
 }
 
+void PairingRun::set_neighbours(int worker, std::vector<Neighbour> neighbours) {
+  options_.neighbours[index(worker)] = std::move(neighbours);
+  if (!alive(worker)) return;
+  state(worker).machine->set_neighbours(now(), options_.neighbours[index(worker)]);
+  carry_out(worker);
+}
+
 std::uint64_t PairingRun::total_messages() const {
   return std::accumulate(messages_.begin(), messages_.end(), std::uint64_t{0});
 }

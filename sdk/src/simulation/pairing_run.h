@@ -11,11 +11,10 @@
 
 #include "duet/topology.h"
 #include "pairing/pairing.h"
+#include "simulation/conditions.h"
 #include "simulation/event_queue.h"
 
 namespace duet::simulation {
-
-using Random = std::mt19937_64;
 
 /// What the workers are like, and the network between them. Times in (virtual) seconds.
 struct PairingRunOptions {
@@ -70,6 +69,8 @@ class PairingRun {
   void restart(int worker);  ///< a new incarnation, known to all at once
   void finish(int worker);
   void stop(int worker);
+  /// The graph was made anew.
+  void set_neighbours(int worker, std::vector<Neighbour> neighbours);
 
   // ---- what happened
   // ------------------------------------------------------------------------------------------------

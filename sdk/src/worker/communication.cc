@@ -39,8 +39,8 @@ Overloaded(Handlers...) -> Overloaded<Handlers...>;
 
 Communication::Communication(Joined joined, const Options& options, const Topology& topology,
                              const TopologyPolicy& policy, const Constants& constants,
-                             std::unique_ptr<MeetingAlgorithm> algorithm, exchange::Replica& replica,
-                             Shared& shared)
+                             std::unique_ptr<MeetingAlgorithm> algorithm, bool rounds,
+                             exchange::Replica& replica, Shared& shared)
     : options_(options),
       policy_(policy),
       constants_(constants),
@@ -55,6 +55,9 @@ Communication::Communication(Joined joined, const Options& options, const Topolo
                                      : std::make_unique<MeetingDriver>(
                                            replica, options, topology, std::move(algorithm), postbox_,
                                            *context_, roster_, events_, shared, now_seconds())),
+      rounds_(rounds ? std::make_unique<RoundDriver>(replica, options, topology, postbox_, *context_, roster_,
+                                                     liveness_, shared)
+                     : nullptr),
       ticks_(replica, options, postbox_, shared),
       telemetry_(std::move(joined.publisher), options, roster_, replica, events_, shared, now_seconds()),
       runner_(replica, *context_, roster_, topology, options, liveness_, postbox_),
@@ -125,6 +128,12 @@ std::future<void> Communication::average(double timeout) {
     request.timeout = timeout;
     request.deadline = now + 2.0 * timeout + options_.gone_after;
     runner_.start(request, now);
+  });
+}
+
+std::future<void> Communication::gossip(double timeout) {
+  return post<void>([this, timeout](double now, std::promise<void> promise) {
+    rounds_->start(now, timeout, std::move(promise));
   });
 }
 
@@ -202,6 +211,7 @@ void Communication::fail(const std::string& why) {
   if (std::exchange(tree_request_, false)) {
     tree_promise_.set_exception(std::make_exception_ptr(TransportError(why)));
   }
+  if (rounds_ != nullptr) rounds_->fail(why);
   finisher_.fail(why);
   gatherer_.fail(why);
   const std::lock_guard lock(shared_.mutex);
@@ -246,6 +256,11 @@ bool Communication::turn(double now) {
     more |= meetings_->advance(now);
     liveness_.set_meetings(meetings_->meetings());
     ticks_.set_meetings(meetings_->meetings());
+  }
+  if (rounds_ != nullptr) {
+    rounds_->advance(now);
+    liveness_.set_meetings(rounds_->exchanges());
+    ticks_.set_meetings(rounds_->exchanges());
   }
   advance_tree_requests(now);
   const auto stage_before = finisher_.active();
@@ -362,8 +377,15 @@ void Communication::dispatch(double now, Postbox::Letter letter) {
                  [&](const control::TickDown& body) { ticks_.on_down(now, from, body); },
                  [&](const control::Part& body) { gatherer_.on_part(from, body); },
                  [&](const control::PartReceived& body) { gatherer_.on_received(from, body); },
-                 [&](const control::TicketRequest& body) { runner_.on_ticket_request(from, body); },
-                 [&](const control::Ticket& body) { runner_.on_ticket(now, from, body); },
+                 [&](const control::TicketRequest& body) {
+                   // Each knows its own by their sessions.
+                   runner_.on_ticket_request(from, body);
+                   if (rounds_ != nullptr) rounds_->on_ticket_request(from, body);
+                 },
+                 [&](const control::Ticket& body) {
+                   runner_.on_ticket(now, from, body);
+                   if (rounds_ != nullptr) rounds_->on_ticket(from, body);
+                 },
                  [&](const auto&) {},  // joining is over
              },
              letter.body);
@@ -374,6 +396,7 @@ void Communication::sleep(double now) {
       std::min({liveness_.next_deadline(), ticks_.next_deadline(now), telemetry_.next_deadline(),
                 finisher_.next_deadline(now), gatherer_.next_deadline()});
   if (open_) deadline = std::min(deadline, meetings_->next_deadline(now));
+  if (rounds_ != nullptr) deadline = std::min(deadline, rounds_->next_deadline(now));
   if (tree_request_) deadline = std::min(deadline, runner_.next_deadline(now));
   double seconds = std::clamp(deadline - now, 0.0, 1.0);
 

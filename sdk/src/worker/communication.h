@@ -24,6 +24,7 @@
 #include "worker/meeting_driver.h"
 #include "worker/position_sketch.h"
 #include "worker/postbox.h"
+#include "worker/round_driver.h"
 #include "worker/shared.h"
 #include "worker/telemetry_driver.h"
 #include "worker/tick_driver.h"
@@ -47,10 +48,10 @@ class Communication {
     membership::Roster roster;
     std::unique_ptr<telemetry::Publisher> publisher;  ///< null: no telemetry
   };
-  /// algorithm: null for a synchronous (step) algorithm, then no meetings are held.
+  /// algorithm: null for a synchronous (step) algorithm, then no meetings are held. rounds: it gossips.
   /// policy: whose graph among all of the run `topology` is; constants: that graph's.
   Communication(Joined joined, const Options& options, const Topology& topology, const TopologyPolicy& policy,
-                const Constants& constants, std::unique_ptr<MeetingAlgorithm> algorithm,
+                const Constants& constants, std::unique_ptr<MeetingAlgorithm> algorithm, bool rounds,
                 exchange::Replica& replica, Shared& shared);
   ~Communication();
 
@@ -59,6 +60,8 @@ class Communication {
   /// average() and the last part of finish()).
   std::future<void> start(bool keep);
   std::future<void> average(double timeout);
+  /// A round of gossip; its corrections wait for delivery then.
+  std::future<void> gossip(double timeout);
   std::future<FinishResult> finish();
   std::future<std::map<int, std::string>> gather(std::string text, double timeout);
   std::future<void> observe(std::function<void(const MeetingEvent&)> observer);
@@ -108,6 +111,7 @@ class Communication {
   Postbox postbox_;
   Liveness liveness_;
   std::unique_ptr<MeetingDriver> meetings_;
+  std::unique_ptr<RoundDriver> rounds_;
   TickDriver ticks_;
   TelemetryDriver telemetry_;
   std::unique_ptr<PositionSketch> sketch_;  ///< for observers

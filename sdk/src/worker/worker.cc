@@ -128,6 +128,7 @@ class Worker::Impl : public StepContext {
         policy(policy_for(options)),
         topology(start_graph(*policy, options.world_size)) {
     const bool synchronous = algorithm_kind(options.algorithm) == AlgorithmKind::kStep;
+    gossips = options.algorithm == "dpsgd";
     if (synchronous) step_algorithm = make_step_algorithm(options.algorithm);
     if (options.world_size == 1) {
       support::info("one worker: training as the plain optimizer would, without communication");
@@ -136,7 +137,9 @@ class Worker::Impl : public StepContext {
     }
     Constants constants;
     std::unique_ptr<MeetingAlgorithm> algorithm;
-    if (synchronous) {
+    if (gossips) {
+      // Nobody hears from all others in a step: whether to stop is decided as with meetings.
+    } else if (synchronous) {
       // Whether to stop is agreed upon by averaging it along: everyone stops after the same step.
       buffers.push_back({&vote, 1, DType::kFloat32, "duet.vote", {}, BufferRole::kStatistics, 0});
     } else {
@@ -149,12 +152,15 @@ class Worker::Impl : public StepContext {
     }
     print_sources();
     // Before joining: it takes a while for a large model, and who has joined must not be silent.
-    replica.emplace(buffers, algorithm != nullptr && algorithm->has_momentum(), options.block_bytes);
+    // Rounds of gossip gather their corrections where momentum is otherwise.
+    const bool momentum = gossips || (algorithm != nullptr && algorithm->has_momentum());
+    replica.emplace(buffers, momentum, options.block_bytes);
     auto joined = worker::join(options, topology, buffers);
     options.run_id = joined.roster.run_id;
     if (options.transport == "auto") options.transport = joined.roster.transport;
-    communication = std::make_unique<worker::Communication>(
-        std::move(joined), options, topology, *policy, constants, std::move(algorithm), *replica, shared);
+    communication =
+        std::make_unique<worker::Communication>(std::move(joined), options, topology, *policy, constants,
+                                                std::move(algorithm), gossips, *replica, shared);
     HandedOver handed(*replica);
     communication->start(options.keep_start).get();
     handed.take_back();
@@ -173,6 +179,15 @@ class Worker::Impl : public StepContext {
       handed.take_back();
     }
     if (vote > 0.0F) agreed_to_stop.store(true);
+  }
+
+  void gossip(double timeout) override {
+    if (!gossips) throw Error("StepContext::gossip() is for algorithms that gossip in every step (dpsgd)");
+    communication->gossip(timeout).get();
+    // The trainer's next forward pass is at the new position, not only its next update.
+    TrainerInside turn = enter();
+    replica->deliver();
+    turn.leave();
   }
 
   /// Before the gate: who is in there already, or is the communication thread, would wait for itself.
@@ -227,6 +242,7 @@ class Worker::Impl : public StepContext {
   std::optional<exchange::Replica> replica;
   std::optional<worker::PositionSketch> sketch;  ///< the trainer's
   std::unique_ptr<StepAlgorithm> step_algorithm;
+  bool gossips = false;  ///< step_algorithm asks for rounds with the neighbours, not for averages of all
   float vote = 0.0F;
   std::atomic<bool> agreed_to_stop{false};
   std::optional<std::chrono::steady_clock::time_point> last_step;  ///< when it began; the trainer's
@@ -278,7 +294,7 @@ bool Worker::done() const {
   if (impl.options.sample_goal == 0) return false;
   const auto own = impl.shared.samples.load(std::memory_order_relaxed);
   if (impl.communication == nullptr) return own >= impl.options.sample_goal;
-  if (impl.step_algorithm != nullptr) return impl.agreed_to_stop.load();
+  if (impl.step_algorithm != nullptr && !impl.gossips) return impl.agreed_to_stop.load();
   // Nobody tells any more how far the others are: as far as this one, most likely.
   if (impl.shared.failed.load())
     return own * static_cast<std::uint64_t>(impl.options.world_size) >= impl.options.sample_goal;

@@ -46,6 +46,14 @@ class Together(unittest.TestCase):
         print(f"alone {alone:.3f}, together {ended:.3f} from the optimum", flush=True)
         self.assertLess(ended, 0.8 * alone)
 
+    def test_the_synchronous_algorithms_converge_as_well(self):
+        for algorithm, rate in (("allreduce", 1), ("dpsgd", 1), ("local-sgd", 0.125)):
+            with self.subTest(algorithm=algorithm):
+                done = harness.run_workers(4, "duet-quadratic", WHOLE, DUET_ALGORITHM=algorithm, DUET_RATE=rate)
+                self.assertIn("4 workers", done.stdout)
+                started, ended = distances(done)
+                self.assertLess(ended, 0.2 * started)
+
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)

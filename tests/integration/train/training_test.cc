@@ -10,6 +10,7 @@
 #include <string>
 
 #include "digits.h"
+#include "duet/algorithm.h"
 #include "duet/error.h"
 #include "evaluation.h"
 #include "models.h"
@@ -67,8 +68,9 @@ TEST_F(Training, TogetherReachesNinetyPerCent) {
   const auto data = samples::load_data(settings_);
   settings_.workers = 4;
   settings_.epochs = 20;
-  for (const char* algorithm : {"a2cid2", "adpsgd", "allreduce"}) {
+  for (const char* algorithm : {"a2cid2", "adpsgd", "allreduce", "dpsgd", "local-sgd"}) {
     settings_.options.algorithm = algorithm;
+    settings_.options.rate = std::string(algorithm) == "local-sgd" ? 0.25 : 1.0;
     EXPECT_EQ(samples::train_in_threads(settings_, *data), 0);
     const json result = report();
     EXPECT_EQ(result["algorithm"], algorithm);
@@ -77,7 +79,8 @@ TEST_F(Training, TogetherReachesNinetyPerCent) {
     EXPECT_GE(result["final"]["samples"].get<int>(), 20 * 1438);
     EXPECT_EQ(result["final"]["members"], json::array({0, 1, 2, 3}));
     EXPECT_EQ(result["workers"].size(), 4u);
-    if (std::string(algorithm) != "allreduce") {
+    if (duet::algorithm_kind(algorithm) == duet::AlgorithmKind::kMeeting ||
+        std::string(algorithm) == "dpsgd") {
       EXPECT_GT(result["final"]["meetings"].get<int>(), 0);
     }
   }

@@ -3,9 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <limits>
 #include <string>
+#include <vector>
 
 #include "duet/error.h"
 
@@ -92,13 +95,20 @@ TEST(AdPsgd, IsAHalfAndNothingElse) {
 class CountingContext : public StepContext {
  public:
   int members() const override { return 4; }
-  double rate() const override { return 1.0; }
+  double rate() const override { return own_rate; }
   void average(double timeout) override {
     if (fail) throw TimeoutError("rank 3 did not answer");
     ++averages;
     last_timeout = timeout;
   }
+  void gossip(double timeout) override {
+    if (fail) throw TransportError("communication has ended");
+    ++rounds;
+    last_timeout = timeout;
+  }
+  double own_rate = 1.0;
   int averages = 0;
+  int rounds = 0;
   double last_timeout = 0.0;
   bool fail = false;
 };
@@ -120,17 +130,59 @@ TEST(AllReduce, LetsTheContextsErrorThrough) {
   EXPECT_THROW(make_step_algorithm("allreduce")->after_update(context, 0), TimeoutError);
 }
 
+TEST(LocalSgd, AveragesAfterEveryStepThatItsRateSays) {
+  const auto algorithm = make_step_algorithm("local-sgd");
+  EXPECT_EQ(algorithm->name(), "local-sgd");
+  CountingContext context;
+  context.own_rate = 0.25;
+  std::vector<std::uint64_t> after;
+  for (std::uint64_t step = 0; step < 12; ++step) {
+    const int before = context.averages;
+    algorithm->after_update(context, step);
+    if (context.averages > before) after.push_back(step);
+  }
+  EXPECT_EQ(after, (std::vector<std::uint64_t>{3, 7, 11}));
+  EXPECT_GT(context.last_timeout, 1.0);
+  EXPECT_EQ(context.rounds, 0);
+}
+
+TEST(LocalSgd, LosesNoAverageToRounding) {
+  for (const double rate : {0.001, 0.1, 1.0 / 3.0, 0.3, 0.7, 1.0, 2.0}) {
+    CountingContext context;
+    context.own_rate = rate;
+    const auto algorithm = make_step_algorithm("local-sgd");
+    for (std::uint64_t step = 0; step < 3000; ++step)
+      algorithm->after_update(context, step);
+    EXPECT_EQ(context.averages, static_cast<int>(std::lround(3000.0 * std::min(rate, 1.0)))) << rate;
+  }
+}
+
+TEST(DPsgd, HoldsOneRoundAfterEveryUpdateWithADeadline) {
+  const auto algorithm = make_step_algorithm("dpsgd");
+  EXPECT_EQ(algorithm->name(), "dpsgd");
+  CountingContext context;
+  for (std::uint64_t step = 0; step < 5; ++step)
+    algorithm->after_update(context, step);
+  EXPECT_EQ(context.rounds, 5);
+  EXPECT_EQ(context.averages, 0);
+  EXPECT_GT(context.last_timeout, 1.0);
+  EXPECT_LT(context.last_timeout, 3600.0);
+  context.fail = true;
+  EXPECT_THROW(algorithm->after_update(context, 5), TransportError);
+}
+
 TEST(AlgorithmNames, AreOfOneKindEach) {
   EXPECT_EQ(algorithm_kind("a2cid2"), AlgorithmKind::kMeeting);
   EXPECT_EQ(algorithm_kind("adpsgd"), AlgorithmKind::kMeeting);
-  EXPECT_EQ(algorithm_kind("allreduce"), AlgorithmKind::kStep);
+  for (const char* name : {"allreduce", "dpsgd", "local-sgd"})
+    EXPECT_EQ(algorithm_kind(name), AlgorithmKind::kStep);
 }
 
 TEST(AlgorithmNames, UnknownOnesAreAnsweredWithWhatThereIs) {
   for (const std::string& message : {message_of([] { algorithm_kind("sgp"); }),
                                      message_of([] { make_meeting_algorithm("sgp", ring_of_16()); }),
                                      message_of([] { make_step_algorithm("sgp"); })}) {
-    for (const char* word : {"sgp", "a2cid2", "adpsgd", "allreduce"})
+    for (const char* word : {"sgp", "a2cid2", "adpsgd", "allreduce", "dpsgd", "local-sgd"})
       EXPECT_THAT(message, HasSubstr(word));
   }
   EXPECT_THROW(make_meeting_algorithm("allreduce", ring_of_16()), ConfigurationError);

@@ -1,0 +1,115 @@
+#include <iostream>
+#include <vector>
+
+#include "duet/version.h"
+#include "sim/commands.h"
+#include "sim/progress.h"
+#include "sim/report.h"
+#include "sim/seeds.h"
+
+namespace duet::sim {
+
+namespace {
+
+Json as_json(std::uint64_t seed, const simulation::TrainingResult& result) {
+  const simulation::TrainingPoint& last = result.curve.back();
+  Json json;
+  json["seed"] = seed;
+  json["diverged"] = result.diverged;
+  json["consensus"] = number(result.consensus());
+  json["loss"] = number(result.loss());
+  json["last_consensus"] = number(last.consensus);
+  json["last_loss"] = number(last.loss);
+  json["seconds"] = last.seconds;
+  json["steps"] = last.steps;
+  json["meetings"] = last.meetings;
+  json["seconds_to_target"] = result.seconds_to_target >= 0.0 ? Json(result.seconds_to_target) : Json();
+  Json curve = Json::array();
+  for (const simulation::TrainingPoint& point : result.curve)
+    curve.push_back(
+        {point.seconds, point.steps, point.meetings, number(point.consensus), number(point.loss)});
+  json["curve"] = std::move(curve);
+  return json;
+}
+
+}  // namespace
+
+void run(TrainCommand command) {
+  const Common& common = command.common;
+  const Topology topology = prepare(common, command.options);
+  command.options.rate = common.rate;
+  const Report report(common.report);
+  const auto count = static_cast<std::size_t>(common.seeds);
+  std::vector<Json> runs(count);
+  {
+    ProgressBar bar(common.seeds);
+    const int jobs = common.jobs > 0 ? common.jobs : usable_processors();
+    run_all(common.seeds, jobs, [&](int k) {
+      simulation::TrainingOptions options = command.options;
+      options.seed = common.first_seed + static_cast<std::uint64_t>(k);
+      runs[static_cast<std::size_t>(k)] = as_json(
+          options.seed, simulation::run_training(topology, options, [&](double done) { bar.set(k, done); }));
+      bar.set(k, 1.0);
+    });
+  }
+
+  int diverged = 0;
+  std::vector<double> consensus, loss, target, meetings;
+  for (const Json& run : runs) {
+    diverged += run["diverged"].get<bool>() ? 1 : 0;
+    meetings.push_back(run["meetings"].get<double>());
+    if (run["seconds_to_target"].is_number()) target.push_back(run["seconds_to_target"].get<double>());
+    if (run["diverged"].get<bool>()) continue;
+    consensus.push_back(run["consensus"].get<double>());
+    loss.push_back(run["loss"].get<double>());
+  }
+  Json settings;
+  settings["program"] = "duet-sim train " DUET_VERSION_STRING;
+  settings["graph"] = common.graph;
+  settings["workers"] = common.workers;
+  settings["rate"] = common.rate;
+  settings["algorithm"] = command.options.algorithm;
+  settings["clock"] = command.options.clock;
+  settings["pairing"] = command.options.policy;
+  settings["delivered"] = command.options.delivered;
+  settings["meeting_time"] = command.options.meeting_time;
+  settings["slow_edges"] = common.slow_edges;
+  settings["stragglers"] = common.stragglers;
+  settings["objective"] = command.options.objective.kind;
+  settings["heterogeneity"] = command.options.objective.heterogeneity;
+  settings["steps"] = command.options.length;
+  settings["curve"] = {"seconds", "steps", "meetings", "consensus", "loss"};
+  Json summary;
+  summary["runs"] = common.seeds;
+  summary["diverged"] = diverged;
+  summary["consensus"] = spread_of(consensus).mean;
+  summary["consensus_deviation"] = spread_of(consensus).deviation;
+  summary["loss"] = spread_of(loss).mean;
+  summary["loss_deviation"] = spread_of(loss).deviation;
+  summary["meetings"] = spread_of(meetings).mean;
+  summary["reached_target"] = target.size();
+  summary["seconds_to_target"] = target.empty() ? Json() : Json(spread_of(target).mean);
+  report.write(settings, runs, summary);
+
+  std::cout << common.graph << " of " << common.workers << ", rate " << common.rate << ", "
+            << command.options.algorithm << ", " << command.options.objective.kind << "; " << common.seeds
+            << " runs of " << command.options.length << " steps";
+  if (diverged > 0) std::cout << ", " << diverged << " diverged";
+  std::cout << "\n";
+  if (!consensus.empty()) {
+    std::cout << "consensus distance    " << text(spread_of(consensus)) << "  (second half of the run)\n"
+              << "loss of the mean      " << text(spread_of(loss)) << "  (second half of the run)\n"
+              << "meetings per worker   " << text(spread_of(meetings)) << "\n";
+  }
+  if (command.options.target_loss > 0.0) {
+    std::cout << "loss " << command.options.target_loss << " after        ";
+    if (target.empty()) {
+      std::cout << "never\n";
+    } else {
+      std::cout << text(spread_of(target)) << " steps of time, " << target.size() << " of " << common.seeds
+                << " runs\n";
+    }
+  }
+}
+
+}  // namespace duet::sim

@@ -1,0 +1,201 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "integration/tools/command.h"
+#include "sim/progress.h"
+
+namespace duet::testing {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+using Json = nlohmann::json;
+using Words = std::vector<std::string>;
+
+struct Answer {
+  int exit_code = -1;
+  std::string out;
+  std::string err;
+};
+
+Answer simulate(const Words& arguments, std::chrono::seconds patience = std::chrono::seconds(60)) {
+  Words all = {DUET_SIM};
+  all.insert(all.end(), arguments.begin(), arguments.end());
+  Command command(all);
+  Answer answer;
+  answer.exit_code = command.wait(patience);
+  answer.out = command.out();
+  answer.err = command.err();
+  return answer;
+}
+
+void expect_refusal(const Words& arguments, const std::string& words) {
+  SCOPED_TRACE(words);
+  const Answer answer = simulate(arguments);
+  EXPECT_EQ(answer.exit_code, 2);
+  EXPECT_EQ(answer.out, "");
+  EXPECT_THAT(answer.err, AllOf(StartsWith("duet-sim: "), HasSubstr(words), EndsWith("\n")));
+  EXPECT_EQ(std::count(answer.err.begin(), answer.err.end(), '\n'), 1) << answer.err;
+}
+
+class DuetSim : public ::testing::Test {
+ protected:
+  DuetSim() {
+    folder_ = std::filesystem::path(::testing::TempDir()) /
+              ("duet_sim_" + std::to_string(::getpid()) + "_" +
+               ::testing::UnitTest::GetInstance()->current_test_info()->name());
+    std::filesystem::create_directories(folder_);
+  }
+  ~DuetSim() override {
+    std::error_code ignored;
+    std::filesystem::remove_all(folder_, ignored);
+  }
+  std::string file(const std::string& name) const { return (folder_ / name).string(); }
+  static std::string contents(const std::string& path) {
+    std::ifstream in(path);
+    std::stringstream text;
+    text << in.rdbuf();
+    return text.str();
+  }
+  std::filesystem::path folder_;
+};
+
+TEST_F(DuetSim, GossipsAndReportsAsJson) {
+  const std::string report = file("report.json");
+  const Answer answer =
+      simulate({"gossip", "--graph", "ring", "--workers", "16", "--seeds", "3", "--report", report});
+  EXPECT_EQ(answer.exit_code, 0) << answer.err;
+  EXPECT_EQ(answer.err, "") << "no progress bar where nobody sees it";
+  EXPECT_THAT(answer.out,
+              AllOf(HasSubstr("ring of 16"), HasSubstr("3 of 3 runs"), HasSubstr("meetings per worker")));
+  const Json json = Json::parse(contents(report));
+  EXPECT_EQ(json["settings"]["pairing"], "holdoff");
+  EXPECT_EQ(json["summary"]["reached"], 3);
+  ASSERT_EQ(json["runs"].size(), 3U);
+  EXPECT_EQ(json["runs"][2]["seed"], 3);
+  for (const Json& run : json["runs"]) {
+    EXPECT_TRUE(run["reached"].get<bool>());
+    EXPECT_LT(run["meetings"].get<double>(), 55.0);
+    EXPECT_LT(run["invariant_drift"].get<double>(), 1e-5);
+    EXPECT_EQ(run["curve"][0], Json({0.0, 0.0, 1.0}));
+    EXPECT_LE(run["curve"].back()[2].get<double>(), 1e-6);
+  }
+}
+
+TEST_F(DuetSim, TrainsAndReportsALineForEachRunAsCsv) {
+  const std::string report = file("report.csv");
+  const Answer answer =
+      simulate({"train", "--workers", "8", "--steps", "100", "--seeds", "2", "--first-seed", "7",
+                "--algorithm", "dpsgd", "--objective", "logistic", "--report", report});
+  EXPECT_EQ(answer.exit_code, 0) << answer.err;
+  std::stringstream lines(contents(report));
+  std::string line;
+  std::getline(lines, line);
+  EXPECT_EQ(line,
+            "seed,diverged,consensus,loss,last_consensus,last_loss,seconds,steps,meetings,seconds_to_target");
+  for (const char* seed : {"7,0,", "8,0,"}) {
+    std::getline(lines, line);
+    EXPECT_THAT(line, StartsWith(seed));
+    EXPECT_EQ(std::count(line.begin(), line.end(), ','), 9);
+  }
+  EXPECT_FALSE(std::getline(lines, line));
+}
+
+TEST_F(DuetSim, IsRepeatableHoweverManyRunsAtATime) {
+  const Words words = {"gossip", "--workers",    "12",  "--seeds",   "4",      "--slow-edges",
+                       "0.25:5", "--stragglers", "2:4", "--compute", "poisson"};
+  Words one = words, all = words;
+  one.insert(one.end(), {"--jobs", "1", "--report", file("one.json")});
+  all.insert(all.end(), {"--jobs", "4", "--report", file("all.json")});
+  EXPECT_EQ(simulate(one).exit_code, 0);
+  EXPECT_EQ(simulate(all).exit_code, 0);
+  EXPECT_EQ(contents(file("one.json")), contents(file("all.json")));
+}
+
+TEST_F(DuetSim, TakesEveryPairingClockAndAlgorithm) {
+  for (const char* pairing : {"holdoff", "fifo", "memoryless", "target"}) {
+    for (const char* clock : {"adaptive", "wall", "meetings"})
+      EXPECT_EQ(simulate({"gossip", "--workers", "4", "--seeds", "1", "--pairing", pairing, "--clock", clock,
+                          "--most-meetings", "300"})
+                    .exit_code,
+                0);
+  }
+  for (const char* algorithm : {"a2cid2", "adpsgd", "allreduce", "dpsgd", "local-sgd"})
+    EXPECT_EQ(simulate({"train", "--workers", "4", "--seeds", "1", "--steps", "30", "--algorithm", algorithm})
+                  .exit_code,
+              0);
+}
+
+TEST_F(DuetSim, RefusesBadInputInOneLine) {
+  expect_refusal({"gossip", "--graph", "moebius"}, "moebius");
+  expect_refusal({"gossip", "--workers", "1"}, "at least 2 workers");
+  expect_refusal({"train", "--workers", "0"}, "at least 2 workers");
+  expect_refusal({"gossip", "--workers", "many"}, "many");
+  expect_refusal({"gossip", "--rate", "0"}, "--rate");
+  expect_refusal({"train", "--rate", "-1"}, "--rate");
+  expect_refusal({"gossip", "--rate", "nan"}, "--rate");
+  for (const char* malformed : {"0.25", "0.25:", ":5", "0.25x5", "a:b", "0.25:5:1", "0.25:inf", ""})
+    expect_refusal({"gossip", "--slow-edges=" + std::string(malformed)},
+                   malformed[0] == 0 ? "slow-edges" : "FRACTION:FACTOR");
+  expect_refusal({"gossip", "--slow-edges", "1.5:5"}, "FRACTION is from 0 to 1");
+  expect_refusal({"gossip", "--slow-edges", "0.5:0"}, "FACTOR above 0");
+  expect_refusal({"gossip", "--stragglers", "1.5:4"}, "K is a whole number");
+  expect_refusal({"gossip", "--stragglers", "17:4"}, "from 0 to 16");
+  expect_refusal({"train", "--algorithm", "sgp"}, "sgp");
+  expect_refusal({"gossip", "--algorithm", "allreduce"}, "allreduce");
+  expect_refusal({"gossip", "--clock", "sundial"}, "sundial");
+  expect_refusal({"gossip", "--pairing", "lottery"}, "lottery");
+  expect_refusal({"gossip", "--delivered", "0"}, "delivered");
+  expect_refusal({"gossip", "--compute", "gamma"}, "gamma");
+  expect_refusal({"gossip", "--wire", "int8"}, "int8");
+  expect_refusal({"gossip", "--seeds", "0"}, "--seeds");
+  expect_refusal({"gossip", "--reduction", "1"}, "share below 1");
+  expect_refusal({"gossip", "--pairing", "memoryless", "--always-available"}, "memoryless");
+  expect_refusal({"train", "--objective", "cubic"}, "cubic");
+  expect_refusal({"train", "--steps", "0"}, "length of training");
+  expect_refusal({"gossip", "--report", "results.txt"}, ".csv or .json");
+  expect_refusal({"gossip", "--report", "/nowhere/at/all.csv"}, "/nowhere/at/all.csv");
+  expect_refusal({"dance"}, "dance");
+  expect_refusal({}, "subcommand");
+  expect_refusal({"gossip", "--graf", "ring"}, "--graf");
+}
+
+TEST_F(DuetSim, AHundredThousandWorkersMeetTenTimesEachInEightGigabytes) {
+  const auto begin = std::chrono::steady_clock::now();
+  const Answer answer = simulate({"gossip", "--graph", "torus", "--workers", "100000", "--reduction", "0",
+                                  "--most-meetings", "10", "--seeds", "1", "--report", file("report.csv")},
+                                 std::chrono::seconds(280));
+  EXPECT_EQ(answer.exit_code, 0) << answer.err;
+  rusage usage{};
+  getrusage(RUSAGE_CHILDREN, &usage);
+  const double gigabytes = static_cast<double>(usage.ru_maxrss) / 1e6;
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+  RecordProperty("gigabytes", std::to_string(gigabytes));
+  RecordProperty("seconds", std::to_string(took.count()));
+  EXPECT_LT(gigabytes, 8.0);
+  EXPECT_THAT(answer.out, HasSubstr("torus of 100000"));
+}
+
+TEST(ProgressLine, ShowsHowFarAndHowLongStill) {
+  EXPECT_EQ(sim::progress_line(0.0, 0, 8, 1.0), "[------------------------------]   0 %  0 of 8 runs");
+  EXPECT_EQ(sim::progress_line(0.5, 4, 8, 60.0),
+            "[###############---------------]  50 %  4 of 8 runs, about 1:00 left");
+  EXPECT_EQ(sim::progress_line(1.0, 8, 8, 60.0), "[##############################] 100 %  8 of 8 runs");
+  EXPECT_EQ(sim::progress_line(7.0, 8, 8, 60.0), "[##############################] 100 %  8 of 8 runs");
+}
+
+}  // namespace
+}  // namespace duet::testing
