@@ -80,7 +80,7 @@ Network::Network(const Topology& topology, const Conditions& conditions, std::ui
   log_mean_ = -0.5 * variance;
   log_deviation_ = std::sqrt(variance);
 
-  Random random(seed + 1);
+  Random random = stream(seed, Purpose::kNetwork);
   if (conditions.slow_edges > 0.0) {
     for (const Edge& edge : topology.edges())
       slow_.emplace_back(edge.a, edge.b);

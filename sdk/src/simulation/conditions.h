@@ -1,16 +1,14 @@
 #pragma once
 
 #include <cstdint>
-#include <random>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "duet/topology.h"
+#include "simulation/streams.h"
 
 namespace duet::simulation {
-
-using Random = std::mt19937_64;
 
 /// What the workers are like, and the network between them. The unit of time is a second of virtual time, in
 /// which a worker that is no straggler makes one step on average.

@@ -1,69 +1,59 @@
 #include "simulation/fleet.h"
 
 #include <cmath>
-#include <string>
 #include <utility>
 
-#include "duet/error.h"
+#include "simulation/measured_graph.h"
+#include "topology/present_graph.h"
 
 namespace duet::simulation {
 
 namespace {
 
-// The worker's own rule: beyond that the constants of before stand, as nobody can be away for so long.
-constexpr int kLargestDense = 256;
-
-Scenario validated(const Scenario& scenario) {
-  const auto positive = [](double value, const char* name) {
-    if (!(value > 0.0) || !std::isfinite(value))
-      throw ConfigurationError(std::string(name) + " is " + std::to_string(value) + "; it must be > 0");
-  };
-  positive(scenario.delivered, "the ratio of delivered meetings");
-  positive(scenario.eta_factor, "the factor of eta");
-  positive(scenario.alpha_tilde_factor, "the factor of alpha~");
-  for (const double share : {scenario.torn, scenario.torn_flight})
-    if (!(share >= 0.0 && share <= 1.0))
-      throw ConfigurationError("torn meetings: " + std::to_string(share) + " is not a share, from 0 to 1");
-  if (scenario.dimension == 0) throw ConfigurationError("a model of dimension 0 has nothing to agree upon");
-  return scenario;
-}
-
-std::unique_ptr<MeetingAlgorithm> make_algorithm(const Topology& topology, const Scenario& scenario) {
-  // The baseline needs no constants, and some graphs have none to be had.
-  Constants constants;
-  if (scenario.algorithm != "adpsgd") constants = topology.constants();
+std::unique_ptr<MeetingAlgorithm> make_algorithm(Constants constants, const Scenario& scenario) {
   constants.eta *= scenario.eta_factor;
   constants.alpha_tilde *= scenario.alpha_tilde_factor;
   return make_meeting_algorithm(scenario.algorithm, constants);
+}
+
+// The baseline needs no constants, and some graphs have none to be had.
+bool needs_constants(const Scenario& scenario) {
+  return scenario.algorithm != "adpsgd";
 }
 
 }  // namespace
 
 Fleet::Fleet(const Topology& topology, const Scenario& scenario)
     : topology_(topology),
-      scenario_(validated(scenario)),
+      scenario_(checked(scenario)),
       network_(topology, scenario, scenario.seed),
-      algorithm_(make_algorithm(topology, scenario)),
+      assumed_(assumed()),
+      constants_(needs_constants(scenario) ? assumed_.constants() : Constants{}),
+      algorithm_(make_algorithm(constants_, scenario)),
       population_(topology.workers(), scenario.dimension, algorithm_->has_momentum(), scenario.wire),
-      torn_(scenario.seed + 2) {
+      torn_(stream(scenario.seed, Purpose::kTorn)) {
   for (int worker = 0; worker < topology.workers(); ++worker)
-    clocks_.push_back(dynamics::make_clock(scenario.clock, topology.rate_of(worker)));
+    clocks_.push_back(dynamics::make_clock(scenario.clock, assumed_.rate_of(worker)));
 }
 
-std::vector<std::vector<Neighbour>> Fleet::delivered_neighbours(const Topology& topology) const {
-  std::vector<std::vector<Neighbour>> all;
-  all.reserve(index(topology.workers()));
-  for (int worker = 0; worker < topology.workers(); ++worker) {
-    all.push_back(topology.neighbours(worker));
-    for (Neighbour& neighbour : all.back())
-      neighbour.rate *= scenario_.delivered;
-  }
-  return all;
+Topology Fleet::assumed() const {
+  if (scenario_.constants == "paper" || !needs_constants(scenario_)) return topology_;
+  PairingRunOptions trial = run_options();
+  trial.seed = seed_of(scenario_.seed, Purpose::kTrial);
+  return measured_graph(topology_, std::move(trial));
+}
+
+std::vector<Neighbour> Fleet::delivered(std::vector<Neighbour> neighbours) const {
+  for (Neighbour& neighbour : neighbours)
+    neighbour.rate *= scenario_.delivered;
+  return neighbours;
 }
 
 PairingRunOptions Fleet::run_options() const {
   PairingRunOptions run;
-  run.neighbours = delivered_neighbours(topology_);
+  run.neighbours.reserve(index(topology_.workers()));
+  for (int worker = 0; worker < topology_.workers(); ++worker)
+    run.neighbours.push_back(delivered(topology_.neighbours(worker)));
   run.pairing.policy = scenario_.policy;
   run.pairing.simulation = true;
   run.pairing.unlimited_budget = scenario_.unlimited_budget;
@@ -72,7 +62,7 @@ PairingRunOptions Fleet::run_options() const {
   run.latency_spread = scenario_.latency_spread;
   run.loss = scenario_.loss;
   run.gone_after = scenario_.gone_after;
-  run.seed = scenario_.seed;
+  run.seed = seed_of(scenario_.seed, Purpose::kRun);
   run.meeting_time = [this](int a, int b, Random& chance) { return network_.meeting_time(a, b, chance); };
   if (!scenario_.unlimited_budget)
     run.step_time = [this](int worker, Random& chance) { return network_.step_time(worker, chance); };
@@ -90,21 +80,22 @@ void Fleet::plan_crashes(PairingRun& run, double length) {
   }
 }
 
+// As the worker does it: the policy's graph among those present, and its constants where they are to be had soon.
 void Fleet::repair(PairingRun& run) {
   std::vector<int> members;
   for (int worker = 0; worker < population_.workers(); ++worker)
     if (population_.alive(worker)) members.push_back(worker);
   const auto graphs = scenario_.graphs != nullptr ? scenario_.graphs : fixed_policy(topology_);
-  const Topology graph = graphs->graph(members);
-  if (graph.has_closed_form() || graph.workers() <= kLargestDense)
-    algorithm_ = make_algorithm(graph, scenario_);
-  std::vector<std::vector<Neighbour>> all = delivered_neighbours(graph);
-  for (std::size_t k = 0; k < members.size(); ++k) {
-    for (Neighbour& neighbour : all[k])
-      neighbour.worker = members[index(neighbour.worker)];
-    if (const double rate = graph.rate_of(static_cast<int>(k)); rate > 0.0)
-      clocks_[index(members[k])]->set_rate(rate);
-    run.set_neighbours(members[k], std::move(all[k]));
+  const topology::PresentGraph present(*graphs, std::move(members));
+  if (needs_constants(scenario_)) {
+    constants_ = topology::constants_in_time(present.topology(), constants_);
+    algorithm_ = make_algorithm(constants_, scenario_);
+  }
+  for (std::size_t k = 0; k < present.members().size(); ++k) {
+    const int worker = present.members()[k];
+    if (const double rate = present.topology().rate_of(static_cast<int>(k)); rate > 0.0)
+      clocks_[index(worker)]->set_rate(rate);
+    run.set_neighbours(worker, delivered(present.neighbours(worker)));
   }
 }
 

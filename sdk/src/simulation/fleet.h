@@ -17,7 +17,7 @@ namespace duet::simulation {
 /// training, which add what a step does.
 class Fleet : public PairingRun::Listener {
  public:
-  /// Throws ConfigurationError: an unknown algorithm or clock, a factor or share that cannot be.
+  /// Throws ConfigurationError: an unknown algorithm or clock, what checked() refuses, a graph without constants.
   Fleet(const Topology& topology, const Scenario& scenario);
 
   /// How the scenario's pairing runs, on this fleet's network.
@@ -38,12 +38,16 @@ class Fleet : public PairingRun::Listener {
   virtual void on_crash(int /*worker*/) {}
 
  private:
-  std::vector<std::vector<Neighbour>> delivered_neighbours(const Topology& topology) const;
+  /// The graph whose rates constants and clocks go by.
+  Topology assumed() const;
+  std::vector<Neighbour> delivered(std::vector<Neighbour> neighbours) const;
   void repair(PairingRun& run);
 
   Topology topology_;
   Scenario scenario_;
   Network network_;
+  Topology assumed_;
+  Constants constants_;
   std::unique_ptr<MeetingAlgorithm> algorithm_;
   Population population_;
   std::vector<std::unique_ptr<dynamics::MeetingClock>> clocks_;

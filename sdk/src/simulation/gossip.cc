@@ -36,7 +36,7 @@ class Gossip final : public Fleet {
  public:
   Gossip(const Topology& topology, const GossipOptions& options)
       : Fleet(topology, options), sum_(options.dimension) {
-    Random random(options.seed);
+    Random random = stream(options.seed, Purpose::kStart);
     std::normal_distribution<float> normal;
     Population& all = population();
     for (int worker = 0; worker < all.workers(); ++worker)
@@ -44,11 +44,19 @@ class Gossip final : public Fleet {
         all.x(worker)[k] = normal(random);
     // Without their mean, so that nothing large cancels in the end.
     const Vector mean = all.mean_position();
-    for (int worker = 0; worker < all.workers(); ++worker) {
+    for (int worker = 0; worker < all.workers(); ++worker)
       for (std::size_t k = 0; k < all.dimension(); ++k)
         all.x(worker)[k] -= static_cast<float>(mean[k]);
-      count(worker, 1.0);
-    }
+    count_anew();
+  }
+
+  /// Forgets the rounding of the updates so far, which is of the size of what the sums once were: without this,
+  /// distances below 10⁻⁸ of the start would be nothing else.
+  void count_anew() {
+    std::fill(sum_.begin(), sum_.end(), 0.0);
+    squares_ = 0.0;
+    for (int worker = 0; worker < population().workers(); ++worker)
+      if (population().alive(worker)) count(worker, 1.0);
   }
 
   /// Mean over the living.
@@ -144,17 +152,20 @@ GossipResult run_gossip(const Topology& topology, const GossipOptions& options, 
     seen = run.total_meetings();
     last = run.now();
     result.meetings = 2.0 * static_cast<double>(seen) / workers;
+    const bool point = result.meetings >= result.curve.back().meetings + 1.0;
+    if (point) gossip.count_anew();  // as much work as the meetings since the last point
     result.squared_distance = gossip.squared_distance() / start;
     result.reached = result.squared_distance <= options.reduction;
     result.diverged = !(result.squared_distance < kDiverged);
     const bool ends = result.reached || result.diverged || result.meetings >= options.most_meetings;
-    if (ends || result.meetings >= result.curve.back().meetings + 1.0) {
+    if (ends || point) {
       result.curve.push_back({run.now(), result.meetings, result.squared_distance});
       if (progress) progress(done(options, result));
     }
     if (ends) break;
   }
   result.seconds = run.now();
+  result.squared_distance = gossip.population().squared_distance() / start;
   // Not so long as some are gone: their share went with them.
   if (gossip.population().members() == topology.workers()) {
     const double scale = std::sqrt(start);

@@ -29,7 +29,7 @@ class Quadratic final : public Objective {
  public:
   Quadratic(const ObjectiveOptions& options, int workers, std::size_t dimension, std::uint64_t seed)
       : curvature_(dimension), optimum_(dimension), noise_(per_element(options.noise, dimension)) {
-    Random random(seed + 3);
+    Random random = stream(seed, Purpose::kObjective);
     for (std::size_t k = 0; k < dimension; ++k) {
       const double place = dimension > 1 ? static_cast<double>(k) / static_cast<double>(dimension - 1) : 0.0;
       curvature_[k] = static_cast<float>(options.curvature * std::pow(options.condition, -place));
@@ -73,7 +73,7 @@ class Logistic final : public Objective {
         weight_decay_(static_cast<float>(options.weight_decay)),
         truth_(dimension),
         sample_(dimension) {
-    Random random(seed + 3);
+    Random random = stream(seed, Purpose::kObjective);
     Normal normal(0.0F, per_element(kNormOfTruth, dimension));
     for (float& value : truth_)
       value = normal(random);

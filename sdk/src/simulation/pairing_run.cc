@@ -1,6 +1,7 @@
 #include "simulation/pairing_run.h"
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
 #include <stdexcept>
 #include <string>
@@ -30,7 +31,7 @@ void PairingRun::start(int worker) {
   it.machine = std::make_unique<pairing::Pairing>(std::move(config));
   ++it.life;
   it.side = {};
-  it.timer = std::numeric_limits<double>::infinity();
+  it.timer = it.alarm = std::numeric_limits<double>::infinity();
   queue_.at(now(), [this, worker, life = it.life] {
     if (state(worker).life != life) return;
     for (const Neighbour& neighbour : options_.neighbours[index(worker)]) {
@@ -157,15 +158,19 @@ void PairingRun::break_side(int worker) {
 
 void PairingRun::plan_timer(int worker) {
   WorkerState& it = state(worker);
-  const double time = it.machine->next_timer();
-  if (time == it.timer) return;
-  it.timer = time;
-  const std::uint64_t number = ++it.timer_number;
-  if (time == std::numeric_limits<double>::infinity()) return;
-  queue_.at(time, [this, worker, number, life = it.life] {
+  it.timer = it.machine->next_timer();
+  // Most deadlines are put off before they come, so one that is later plans nothing: what is planned looks again
+  // when it comes too early. A worker has one alarm, not one for every event of its life within a deadline.
+  if (!(it.timer < it.alarm)) return;
+  it.alarm = it.timer;
+  queue_.at(it.timer, [this, worker, number = ++it.alarm_number, life = it.life] {
     WorkerState& due = state(worker);
-    if (!alive(worker) || due.life != life || due.timer_number != number) return;
-    due.timer = std::numeric_limits<double>::infinity();
+    if (!alive(worker) || due.life != life || due.alarm_number != number) return;
+    due.alarm = std::numeric_limits<double>::infinity();
+    if (due.timer > now()) {
+      plan_timer(worker);
+      return;
+    }
     due.machine->on_timer(now());
     carry_out(worker);
   });

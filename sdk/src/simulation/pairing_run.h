@@ -102,8 +102,9 @@ class PairingRun {
     std::unique_ptr<pairing::Pairing> machine;
     std::uint64_t life = 0;
     Side side;
-    double timer = 0.0;  ///< the one that is planned
-    std::uint64_t timer_number = 0;
+    double timer = 0.0;  ///< when the machine wants to be woken
+    double alarm = 0.0;  ///< when it is looked at next: at `timer` or before
+    std::uint64_t alarm_number = 0;
     std::map<int, double> last_arrival;  ///< of messages from this worker, by receiver
   };
 

@@ -20,8 +20,11 @@ struct Scenario : Conditions {
   bool deterministic_budget = false;
   /// Meetings delivered by meetings assumed: the budget is this times what constants and clock go by.
   double delivered = 1.0;
-  double eta_factor = 1.0;          ///< on the paper's η
-  double alpha_tilde_factor = 1.0;  ///< on the paper's α̃
+  /// What η, α̃ and the clock go by. "paper": the rates that the graph's edges are meant to have. "measured":
+  /// those that they reach in a trial of the same pairing on the same network.
+  std::string constants = "paper";
+  double eta_factor = 1.0;          ///< on η
+  double alpha_tilde_factor = 1.0;  ///< on α̃
   /// Element type on the wire.
   DType wire = DType::kFloat32;
   double torn = 0.0;         ///< share of the meetings that break, anywhere
@@ -31,6 +34,11 @@ struct Scenario : Conditions {
   /// Asked for the graph of those who are left after a crash; null: fixed_policy() of the graph.
   std::shared_ptr<const TopologyPolicy> graphs;
 };
+
+/// The scenario, if it can be. Throws ConfigurationError that names what cannot: an unknown kind of constants, a
+/// factor or share out of its range, a model of dimension 0. (Conditions are checked by Network, names of
+/// algorithms, clocks and pairings by whoever makes them.)
+const Scenario& checked(const Scenario& scenario);
 
 /// Told now and then how much of a run is done, 0 … 1.
 using Progress = std::function<void(double)>;

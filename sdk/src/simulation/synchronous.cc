@@ -42,7 +42,7 @@ class Synchronous {
         population_(topology.workers(), options.dimension, false, options.wire),
         trainers_(options, topology.workers()),
         algorithm_(make_step_algorithm(options.algorithm)),
-        random_(options.seed),
+        random_(stream(options.seed, Purpose::kRun)),
         free_(index(topology.workers())),
         done_(index(topology.workers())),
         dies_(index(topology.workers()), kNever) {
@@ -60,8 +60,9 @@ class Synchronous {
     for (const int worker : members_) {
       done_[index(worker)] = free_[index(worker)] + network_.step_time(worker, random_);
       if (done_[index(worker)] >= dies_[index(worker)]) {
-        // The others notice when it has been silent for so long.
+        // The others notice when it has been silent for so long; until then an average waits for it.
         done_[index(worker)] = dies_[index(worker)] + options_.gone_after;
+        noticed_ = std::max(noticed_, done_[index(worker)]);
         dead.push_back(worker);
         continue;
       }
@@ -133,7 +134,7 @@ class Synchronous {
   }
 
   void average() {
-    double all = 0.0;
+    double all = noticed_;
     for (const int worker : members_)
       all = std::max(all, done_[index(worker)]);
     double slowest = 0.0;
@@ -158,6 +159,7 @@ class Synchronous {
       const std::size_t a = index(edge.a), b = index(edge.b);
       free_[a] = std::max(free_[a], done_[b]);
       free_[b] = std::max(free_[b], done_[a]);
+      if (!population_.alive(edge.a) || !population_.alive(edge.b)) continue;  // waited for, in vain
       const double time = network_.meeting_time(edge.a, edge.b, random_);
       taken[a] += time;
       taken[b] += time;
@@ -197,6 +199,7 @@ class Synchronous {
   std::vector<Population::WeightedEdge> edges_;
   std::vector<std::pair<int, int>> tree_edges_;
   int height_ = 0;
+  double noticed_ = 0.0;  ///< when the last of the deaths so far is known to all
   std::uint64_t steps_ = 0;
   double exchanges_ = 0.0;
 };

@@ -30,7 +30,11 @@ class Training final : public Fleet {
   Trainers trainers_;
 };
 
+// Beyond that a curve is a mistake, and fills the memory.
+constexpr double kMostRecords = 1e6;
+
 void check(const Topology& topology, const TrainingOptions& options) {
+  checked(options);
   const auto positive = [](double value, const char* name) {
     if (!(value > 0.0) || !std::isfinite(value))
       throw ConfigurationError(std::string(name) + " is " + std::to_string(value) + "; it must be > 0");
@@ -39,6 +43,14 @@ void check(const Topology& topology, const TrainingOptions& options) {
   positive(options.length, "the length of training");
   positive(options.record_every, "the time between records");
   positive(options.rate, "the rate");
+  if (options.length / options.record_every > kMostRecords)
+    throw ConfigurationError("a record every " + std::to_string(options.record_every) + " of " +
+                             std::to_string(options.length) + " steps is more than a million of them");
+  if (!(options.target_loss >= 0.0) || !std::isfinite(options.target_loss))
+    throw ConfigurationError("the target loss is " + std::to_string(options.target_loss) +
+                             "; it must be > 0, or 0 for none");
+  if (options.stop_at_target && options.target_loss <= 0.0)
+    throw ConfigurationError("to stop at the target there must be a target loss > 0");
   if (!(options.momentum >= 0.0 && options.momentum < 1.0))
     throw ConfigurationError("momentum " + std::to_string(options.momentum) + " is not in [0, 1)");
   if (topology.workers() < 2)
@@ -75,7 +87,7 @@ Trainers::Trainers(const TrainingOptions& options, int workers)
       momentum_(static_cast<float>(options.momentum)),
       velocity_(static_cast<std::size_t>(workers) * dimension_),
       gradient_(dimension_),
-      random_(options.seed + 4) {}
+      random_(stream(options.seed, Purpose::kGradients)) {}
 
 void Trainers::compute(int worker, const Population& population) {
   objective_->gradient(worker, population.x(worker), gradient_.data(), random_);

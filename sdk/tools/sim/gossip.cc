@@ -77,6 +77,7 @@ void run(GossipCommand command) {
   settings["algorithm"] = command.options.algorithm;
   settings["clock"] = command.options.clock;
   settings["pairing"] = command.options.policy;
+  settings["constants"] = command.options.constants;
   settings["delivered"] = command.options.delivered;
   settings["meeting_time"] = command.options.meeting_time;
   settings["always_available"] = command.options.unlimited_budget;

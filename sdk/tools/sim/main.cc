@@ -1,5 +1,7 @@
 #include <CLI/CLI.hpp>
 #include <iostream>
+#include <new>
+#include <stdexcept>
 #include <string>
 
 #include "duet/error.h"
@@ -45,6 +47,10 @@ int main(int argc, char** argv) {
     if (train_app->parsed()) run(train);
   } catch (const ConfigurationError& error) {
     return complain(error.what(), kUsage);
+  } catch (const std::bad_alloc&) {
+    return complain("not enough memory; fewer --workers, a smaller --dimension or --jobs 1 need less", 1);
+  } catch (const std::length_error&) {
+    return complain("more than any memory holds; fewer --workers or a smaller --dimension", 1);
   } catch (const std::exception& error) {
     return complain(error.what(), 1);
   }

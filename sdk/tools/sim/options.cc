@@ -24,8 +24,11 @@ void add_common(CLI::App& app, Common& common, simulation::Scenario& scenario) {
   app.add_option("--delivered", scenario.delivered,
                  "Meetings delivered by meetings assumed: how far the network stays behind, or is ahead")
       ->capture_default_str();
-  app.add_option("--eta-factor", scenario.eta_factor, "Times the paper's eta")->capture_default_str();
-  app.add_option("--alpha-tilde-factor", scenario.alpha_tilde_factor, "Times the paper's alpha~")
+  app.add_option("--constants", scenario.constants,
+                 "paper: of the rates that the graph is meant to have; measured: of those that it reaches in a trial")
+      ->capture_default_str();
+  app.add_option("--eta-factor", scenario.eta_factor, "Times eta")->capture_default_str();
+  app.add_option("--alpha-tilde-factor", scenario.alpha_tilde_factor, "Times alpha~")
       ->capture_default_str();
   app.add_flag("--deterministic-budget", scenario.deterministic_budget,
                "The rate exactly, in every step; otherwise it is drawn");
@@ -43,7 +46,8 @@ void add_common(CLI::App& app, Common& common, simulation::Scenario& scenario) {
                  "Bytes per step of time; a meeting takes --meeting-time + bytes / bandwidth. 0: no limit");
   app.add_option("--slow-edges", common.slow_edges,
                  "FRACTION:FACTOR: on so many of the edges meetings take FACTOR times as long");
-  app.add_option("--latency", scenario.latency, "Of control messages, in steps")->capture_default_str();
+  app.add_option("--latency", scenario.latency, "Of control messages, in steps: from this to twice this")
+      ->capture_default_str();
   app.add_option("--loss", scenario.loss, "Share of control messages that are lost")->capture_default_str();
   app.add_option("--crashes", scenario.crashes, "So many workers die on the way")->capture_default_str();
   app.add_option("--gone-after", scenario.gone_after, "Silence after which a worker is gone, in steps")
@@ -139,6 +143,8 @@ Topology prepare(const Common& common, simulation::Scenario& scenario) {
   } else if (common.wire != "float32") {
     throw ConfigurationError("--wire " + common.wire + ": there are float32 and bf16");
   }
+  if (scenario.bytes > 0.0 && scenario.bandwidth <= 0.0)
+    throw ConfigurationError("--bytes says nothing without --bandwidth; give both");
   scenario.latency_spread = scenario.latency;
   scenario.graphs = named_policy(common.graph, common.workers, common.rate);
   return Topology::make(common.graph, common.workers, common.rate);

@@ -71,6 +71,7 @@ void run(TrainCommand command) {
   settings["algorithm"] = command.options.algorithm;
   settings["clock"] = command.options.clock;
   settings["pairing"] = command.options.policy;
+  settings["constants"] = command.options.constants;
   settings["delivered"] = command.options.delivered;
   settings["meeting_time"] = command.options.meeting_time;
   settings["slow_edges"] = common.slow_edges;

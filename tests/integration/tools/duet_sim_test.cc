@@ -133,6 +133,7 @@ TEST_F(DuetSim, TakesEveryPairingClockAndAlgorithm) {
                     .exit_code,
                 0);
   }
+  EXPECT_EQ(simulate({"gossip", "--workers", "4", "--seeds", "1", "--constants", "measured"}).exit_code, 0);
   for (const char* algorithm : {"a2cid2", "adpsgd", "allreduce", "dpsgd", "local-sgd"})
     EXPECT_EQ(simulate({"train", "--workers", "4", "--seeds", "1", "--steps", "30", "--algorithm", algorithm})
                   .exit_code,
@@ -160,6 +161,14 @@ TEST_F(DuetSim, RefusesBadInputInOneLine) {
   expect_refusal({"gossip", "--pairing", "lottery"}, "lottery");
   expect_refusal({"gossip", "--delivered", "0"}, "delivered");
   expect_refusal({"gossip", "--compute", "gamma"}, "gamma");
+  expect_refusal({"gossip", "--constants", "guessed"}, "guessed");
+  expect_refusal({"gossip", "--constants", "measured", "--crashes", "1"}, "use paper");
+  expect_refusal({"gossip", "--constants", "measured", "--pairing", "fifo", "--always-available"}, "fell apart");
+  expect_refusal({"gossip", "--bytes", "1e6"}, "--bandwidth");
+  expect_refusal({"train", "--record-every", "1e-9"}, "million");
+  expect_refusal({"train", "--stop-at-target"}, "target loss");
+  expect_refusal({"train", "--target-loss", "nan"}, "target loss");
+  expect_refusal({"train", "--algorithm", "allreduce", "--dimension", "0"}, "dimension 0");
   expect_refusal({"gossip", "--wire", "int8"}, "int8");
   expect_refusal({"gossip", "--seeds", "0"}, "--seeds");
   expect_refusal({"gossip", "--reduction", "1"}, "share below 1");
