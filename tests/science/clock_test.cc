@@ -61,6 +61,7 @@ TEST_P(ClockSweep, TheAdaptiveClockIsStableAndAsGoodAsTheWallClockWhereThatOneIs
   const Trouble& trouble = GetParam();
   std::vector<int> sizes = {16, 64};
   if (full()) sizes.push_back(128);
+  int stable = 0;
   for (const int workers : sizes) {
     for (const double delivered : {0.1, 0.25, 0.5, 1.0, 2.0, 4.0}) {
       SCOPED_TRACE("ring of " + std::to_string(workers) + ", delivered " + std::to_string(delivered));
@@ -76,10 +77,12 @@ TEST_P(ClockSweep, TheAdaptiveClockIsStableAndAsGoodAsTheWallClockWhereThatOneIs
       options.clock = "wall";
       const TrainingMean wall = train(ring, options, seeds);
       if (wall.diverged == 0) {
+        ++stable;
         EXPECT_LE(adaptive.consensus, 1.1 * wall.consensus);
       }
     }
   }
+  EXPECT_GE(stable, 6) << "there must be something to compare with";
 }
 
 INSTANTIATE_TEST_SUITE_P(Troubles, ClockSweep,

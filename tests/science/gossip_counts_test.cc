@@ -3,8 +3,10 @@
 #include <cmath>
 #include <ostream>
 #include <string>
+#include <tuple>
 #include <vector>
 
+#include "science/ring_theory.h"
 #include "science/seeds.h"
 
 /// Pure gossip: meetings of each worker until the squared consensus distance has fallen by 10⁶.
@@ -49,9 +51,10 @@ TEST_P(MemorylessRing, TakesAsManyMeetingsAsTheTheorySays) {
   const GossipMean adaptive = gossip(ring(expected.workers), options("a2cid2", "memoryless"), count(8, 16));
   EXPECT_TRUE(adaptive.all());
   EXPECT_LT(adaptive.meetings, 1.05 * a2cid2.meetings);
-  // The baseline on a ring of 128 is most of the whole test's work.
-  const int seeds = expected.workers <= 32 ? 8 : expected.workers <= 64 ? count(2, 8) : count(0, 4);
-  if (seeds == 0) return;
+  // The baseline on a ring of 128 is most of the whole test's work. Its count varies by 1.3 % from seed to seed: the
+  // 64 dimensions of the two slowest modes start from 128 normal numbers, and a share of √(2/128) of their square is
+  // as much of χ₁ meetings.
+  const int seeds = expected.workers <= 32 ? 8 : expected.workers <= 64 ? count(2, 8) : count(1, 4);
   const GossipMean baseline = gossip(ring(expected.workers), options("adpsgd", "memoryless"), seeds);
   EXPECT_TRUE(baseline.all());
   EXPECT_NEAR(baseline.meetings, expected.baseline, 0.1 * expected.baseline);
@@ -76,6 +79,17 @@ double slope(const std::vector<double>& sizes, const std::vector<double>& rates)
   return xy / xx;
 }
 
+TEST(RingTheory, IsBetweenTheSlowestThatIsPromisedAndTheMeansOwnRate) {
+  // By another program, which integrates the same moments.
+  for (const auto& [workers, meetings, share] :
+       {std::tuple{16, 68.0, 0.696}, std::tuple{32, 128.0, 0.753}, std::tuple{64, 245.0, 0.787}}) {
+    const Constants constants = ring(workers).constants();
+    const RingTheory theory = ring_theory(workers, constants.chi1, constants.chi2);
+    EXPECT_NEAR(theory.meetings, meetings, 1.0);
+    EXPECT_NEAR(theory.rate * std::sqrt(constants.chi1 * constants.chi2), share, 0.005);
+  }
+}
+
 TEST(MemorylessRings, TheRateFallsWithTheSquareOfNForTheBaselineAndWithNForA2Cid2) {
   std::vector<double> sizes, baseline, a2cid2;
   for (const int workers : {16, 32, 64, 128, 256}) {
@@ -85,10 +99,14 @@ TEST(MemorylessRings, TheRateFallsWithTheSquareOfNForTheBaselineAndWithNForA2Cid
     GossipOptions wall = options("a2cid2", "memoryless");
     wall.clock = "wall";
     a2cid2.push_back(gossip(ring(workers), wall, count(8, 16)).rate);
-    // The theory's rates: 1/χ₁ for the slowest mode's square, and 1/√(χ₁χ₂) up to a constant.
     const Constants constants = ring(workers).constants();
     EXPECT_NEAR(baseline.back(), 1.0 / constants.chi1, 0.15 / constants.chi1) << workers;
-    EXPECT_GE(a2cid2.back(), 0.7 / std::sqrt(constants.chi1 * constants.chi2)) << workers;
+    // 1/√(χ₁χ₂) is how fast the square of the mean falls; the mean of the square falls by 0.7 to 0.8 of it on these
+    // rings, which second moments say exactly. A single run falls no more slowly than that (its logarithm is what is
+    // averaged here), and somewhat faster on small rings.
+    const double theory = ring_theory(workers, constants.chi1, constants.chi2).rate;
+    EXPECT_GE(a2cid2.back(), 0.95 * theory) << workers;
+    EXPECT_LE(a2cid2.back(), 1.25 * theory) << workers;
   }
   EXPECT_NEAR(slope(sizes, baseline), -2.0, 0.15);
   EXPECT_NEAR(slope(sizes, a2cid2), -1.0, 0.15);

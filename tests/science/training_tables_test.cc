@@ -53,12 +53,17 @@ INSTANTIATE_TEST_SUITE_P(Rows, NoisyTraining,
                                          Row{"Ring64CommunicationBound", 64, 1.0, 2.0, 3.42, 1.54}),
                          [](const auto& tested) { return tested.param.name; });
 
-TEST(NoisyTrainingOnARing, A2Cid2IsWorthTwiceTheCommunication) {
-  for (const int workers : {16, 64}) {
-    const TrainingMean a2cid2 = noise(workers, 1.0, 0.02, "holdoff", "a2cid2");
-    const TrainingMean baseline = noise(workers, 2.0, 0.02, "holdoff", "adpsgd");
-    EXPECT_LT(a2cid2.consensus, 1.2 * baseline.consensus) << workers;
-  }
+// "Doubling the communication rate": A²CiD² at rate 1 beside the baseline at rate 2.
+TEST(NoisyTrainingOnARing, On64WorkersA2Cid2IsWorthMoreThanTwiceTheCommunication) {
+  EXPECT_LT(noise(64, 1.0, 0.02, "holdoff", "a2cid2").consensus,
+            noise(64, 2.0, 0.02, "holdoff", "adpsgd").consensus);
+}
+
+TEST(NoisyTrainingOnARing, On16WorkersA2Cid2IsWorthAlmostTwiceTheCommunication) {
+  const double a2cid2 = noise(16, 1.0, 0.02, "holdoff", "a2cid2").consensus;
+  // The squared distance of the baseline falls with the rate, so 1.2 here is a rate of 1.7 and not of 2.
+  EXPECT_LT(a2cid2, 1.2 * noise(16, 2.0, 0.02, "holdoff", "adpsgd").consensus);
+  EXPECT_LT(a2cid2, 0.75 * noise(16, 1.0, 0.02, "holdoff", "adpsgd").consensus);
 }
 
 TEST(NoisyTrainingOnARing, FirstComeFirstServedIsWorse) {

@@ -75,6 +75,7 @@ TEST(Training, AllReduceHasNoConsensusDistanceAndEquallyManyStepsForAll) {
   const TrainingResult result = run_training(Topology::make("ring", 8), small("allreduce"));
   for (const TrainingPoint& point : result.curve)
     EXPECT_LT(point.consensus, 1e-5);
+  EXPECT_EQ(result.curve.back().steps, std::floor(result.curve.back().steps));
 }
 
 TEST(Training, LocalSgdAveragesAsOftenAsItsRateSays) {
@@ -134,6 +135,20 @@ TEST(Training, RefusesWhatCannotBe) {
   options = small("a2cid2");
   options.clock = "sundial";
   EXPECT_THROW(run_training(ring, options), ConfigurationError);
+  options = small("a2cid2");
+  options.record_every = 1e-9;
+  EXPECT_THROW(run_training(ring, options), ConfigurationError);
+  options = small("a2cid2");
+  options.stop_at_target = true;
+  EXPECT_THROW(run_training(ring, options), ConfigurationError);
+  for (const char* algorithm : {"a2cid2", "allreduce"}) {
+    options = small(algorithm);
+    options.dimension = 0;
+    EXPECT_THROW(run_training(ring, options), ConfigurationError);
+    options = small(algorithm);
+    options.constants = "guessed";
+    EXPECT_THROW(run_training(ring, options), ConfigurationError);
+  }
   options = small("a2cid2");
   options.unlimited_budget = true;
   EXPECT_THROW(run_training(ring, options), ConfigurationError);

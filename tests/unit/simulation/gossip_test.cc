@@ -1,0 +1,89 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdint>
+
+#include "simulation/gossip.h"
+#include "simulation/measured_graph.h"
+
+namespace duet::simulation {
+namespace {
+
+TEST(Gossip, TellsDistancesFarBelowTheStartsRounding) {
+  // As long as the mean is at 0, floats are as fine there as one likes: 300 meetings must show as many powers of ten
+  // as 60 do, five times.
+  GossipOptions options;
+  options.reduction = 0.0;
+  options.most_meetings = 60.0;
+  options.seed = 1;
+  const Topology ring = Topology::make("ring", 8);
+  const double sixty = run_gossip(ring, options).squared_distance;
+  options.most_meetings = 240.0;
+  const double more = run_gossip(ring, options).squared_distance;
+  EXPECT_LT(sixty, 1e-6);
+  EXPECT_LT(more, 1e-18);
+}
+
+TEST(Gossip, ItsCurveEndsWhereTheRunDoes) {
+  GossipOptions options;
+  options.seed = 1;
+  const GossipResult result = run_gossip(Topology::make("ring", 8), options);
+  ASSERT_TRUE(result.reached);
+  EXPECT_NEAR(result.curve.back().squared_distance / result.squared_distance, 1.0, 1e-6);
+  EXPECT_EQ(result.curve.back().meetings, result.meetings);
+}
+
+PairingRunOptions trial(const Topology& topology, double slow_edge_time) {
+  PairingRunOptions options;
+  for (int worker = 0; worker < topology.workers(); ++worker)
+    options.neighbours.push_back(topology.neighbours(worker));
+  options.step_time = [](int, Random& chance) {
+    return std::uniform_real_distribution<double>(0.8, 1.2)(chance);
+  };
+  options.meeting_time = [slow_edge_time](int a, int b, Random&) {
+    return std::min(a, b) == 0 && std::max(a, b) == 1 ? slow_edge_time : 0.02;
+  };
+  options.seed = 3;
+  return options;
+}
+
+TEST(MeasuredGraph, HasTheRatesThatAreMeantWhereTheNetworkDeliversThem) {
+  const Topology meant = Topology::make("ring", 8);
+  const Topology measured = measured_graph(meant, trial(meant, 0.02));
+  ASSERT_EQ(measured.edge_count(), meant.edge_count());
+  for (int worker = 0; worker < 8; ++worker)
+    EXPECT_NEAR(measured.rate_of(worker), 1.0, 0.2) << worker;
+  EXPECT_NEAR(measured.constants().chi1 / meant.constants().chi1, 1.0, 0.3);
+}
+
+TEST(MeasuredGraph, SeesTheEdgeThatIsSlow) {
+  const Topology meant = Topology::make("ring", 8);
+  const auto rate = [](const Topology& graph) {
+    for (const Edge& edge : graph.edges())
+      if (edge.a == 0 && edge.b == 1) return edge.rate;
+    return 0.0;
+  };
+  const Topology measured = measured_graph(meant, trial(meant, 10.0));
+  EXPECT_LT(rate(measured), 0.15);
+  EXPECT_GT(measured.constants().chi1, meant.constants().chi1);
+}
+
+TEST(MeasuredConstants, KeepTheWallClockStableWhereFewMeetingsAreDelivered) {
+  GossipOptions options;
+  options.clock = "wall";
+  options.policy = "memoryless";
+  options.delivered = 0.3;
+  options.most_meetings = 1500.0;
+  int reached = 0;
+  for (std::uint64_t seed = 1; seed <= 4; ++seed) {
+    options.seed = seed;
+    options.constants = "paper";
+    EXPECT_FALSE(run_gossip(Topology::make("ring", 64), options).reached) << seed;
+    options.constants = "measured";
+    reached += run_gossip(Topology::make("ring", 64), options).reached ? 1 : 0;
+  }
+  EXPECT_EQ(reached, 4);
+}
+
+}  // namespace
+}  // namespace duet::simulation
