@@ -1,26 +1,18 @@
 #include "batches.h"
 
-#include <algorithm>
-#include <numeric>
+#include <utility>
 
 namespace samples {
 
-Batches::Batches(const DataSplit& data, std::uint64_t seed)
-    : data_(data), random_(seed), order_(data.train.size()) {
-  std::iota(order_.begin(), order_.end(), std::size_t{0});
-  position_ = order_.size();
-}
+Batches::Batches(const DataSplit& data, std::uint64_t seed, std::vector<std::size_t> own)
+    : data_(data), random_(seed), order_(data.train.size(), std::move(own)) {}
 
 void Batches::next(std::size_t count, float* images, std::int64_t* labels) {
   const Dataset& set = data_.train;
   const std::size_t padding = data_.augment_padding;
   std::uniform_int_distribution<std::size_t> offset(0, 2 * padding);
   for (std::size_t i = 0; i < count; ++i) {
-    if (position_ == order_.size()) {
-      std::shuffle(order_.begin(), order_.end(), random_);
-      position_ = 0;
-    }
-    const std::size_t index = order_[position_++];
+    const std::size_t index = order_.next(random_);
     float* const out = images + i * set.image_size();
     if (padding > 0) {
       const std::size_t down = offset(random_), right = offset(random_);

@@ -6,14 +6,17 @@
 #include <vector>
 
 #include "dataset.h"
+#include "order.h"
 
 namespace samples {
 
-/// One worker's endless supply of training batches: every worker goes through the whole training set, in an
-/// order of its own. Deterministic in the seed. Not thread-safe; the data set must outlive it.
+/// One worker's endless supply of training batches: every worker goes through the whole training set, or
+/// through those samples of it that are its own, in an order of its own. Deterministic in the seed. Not
+/// thread-safe; the data set must outlive it.
 class Batches {
  public:
-  Batches(const DataSplit& data, std::uint64_t seed);
+  /// own: indices into the training set; empty: all of it.
+  Batches(const DataSplit& data, std::uint64_t seed, std::vector<std::size_t> own = {});
 
   /// Fills `images` (count × channels × height × width, normalised, augmented) and `labels` (count). Every
   /// image comes once before any comes again; a batch may span two rounds.
@@ -22,8 +25,7 @@ class Batches {
  private:
   const DataSplit& data_;
   std::mt19937_64 random_;
-  std::vector<std::size_t> order_;
-  std::size_t position_ = 0;
+  Order order_;
 };
 
 /// One image as the network sees it: moved by (down, right) − padding, mirrored where `flip`; what comes from

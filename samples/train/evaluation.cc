@@ -1,20 +1,13 @@
 #include "evaluation.h"
 
+#include <ATen/ATen.h>
 #include <torch/types.h>
 #include <torch/utils.h>
 
-#include <algorithm>
 #include <cstdint>
 #include <vector>
 
-#include "batches.h"
-
 namespace samples {
-namespace {
-
-constexpr std::size_t kBatch = 500;
-
-}  // namespace
 
 torch::Tensor image_tensor(std::vector<float>& values, const Dataset& set, std::size_t count) {
   return torch::from_blob(values.data(),
@@ -23,24 +16,23 @@ torch::Tensor image_tensor(std::vector<float>& values, const Dataset& set, std::
                           at::kFloat);
 }
 
-double accuracy(Classifier& model, const Dataset& set, const DataSplit& data) {
+Score score_of(Classifier& model, const std::function<bool(Batch&)>& next) {
   const torch::NoGradGuard no_grad;
   const bool was_training = model.is_training();
   model.eval();
-  std::vector<float> images(kBatch * set.image_size());
-  std::size_t right = 0;
-  for (std::size_t begin = 0; begin < set.size(); begin += kBatch) {
-    const std::size_t count = std::min(kBatch, set.size() - begin);
-    for (std::size_t i = 0; i < count; ++i) {
-      prepare_image(set, begin + i, data, images.data() + i * set.image_size());
-    }
-    const auto guesses = model.forward(image_tensor(images, set, count)).argmax(1);
-    for (std::size_t i = 0; i < count; ++i) {
-      right += guesses[static_cast<std::int64_t>(i)].item<std::int64_t>() == set.labels[begin + i];
-    }
+  std::int64_t right = 0, count = 0;
+  double loss = 0.0;
+  Batch batch;
+  while (next(batch)) {
+    const auto scores = model.forward(batch.x);
+    const std::int64_t rows = batch.y.numel();
+    right += scores.argmax(1).eq(batch.y).sum().item<std::int64_t>();
+    loss += at::cross_entropy_loss(scores, batch.y).item<double>() * static_cast<double>(rows);
+    count += rows;
   }
   model.train(was_training);
-  return static_cast<double>(right) / static_cast<double>(set.size());
+  if (count == 0) return {};
+  return {static_cast<double>(right) / static_cast<double>(count), loss / static_cast<double>(count)};
 }
 
 }  // namespace samples

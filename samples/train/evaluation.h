@@ -1,7 +1,9 @@
 #pragma once
 
+#include <functional>
+
 #include "dataset.h"
-#include "models.h"
+#include "task.h"
 
 namespace samples {
 
@@ -9,7 +11,8 @@ namespace samples {
 /// outlive it.
 torch::Tensor image_tensor(std::vector<float>& values, const Dataset& set, std::size_t count);
 
-/// Share of `set` that the model gets right, in evaluation mode; the model's mode is then what it was.
-double accuracy(Classifier& model, const Dataset& set, const DataSplit& data);
+/// Of the batches that `next` gives until it says no more (false), in evaluation mode; the model's mode is
+/// then what it was.
+Score score_of(Classifier& model, const std::function<bool(Batch&)>& next);
 
 }  // namespace samples

@@ -24,9 +24,9 @@ int main(int argc, char** argv) {
   try {
     samples::Settings settings;
     if (const auto code = samples::parse(argc, argv, settings)) return *code;
-    const auto data = samples::load_data(settings);
-    return settings.workers > 0 ? samples::train_in_threads(settings, *data)
-                                : samples::train(settings, settings.options, *data);
+    const auto task = samples::load_task(settings);
+    return settings.workers > 0 ? samples::train_in_threads(settings, *task)
+                                : samples::train(settings, settings.options, *task);
   } catch (const duet::ConfigurationError& error) {
     return complain(error, 2);
   } catch (const std::exception& error) {

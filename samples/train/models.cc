@@ -1,13 +1,14 @@
 #include "models.h"
 
 #include <torch/nn/functional/pooling.h>
-#include <torch/nn/init.h>
 #include <torch/nn/modules/batchnorm.h>
 #include <torch/nn/modules/container/sequential.h>
 #include <torch/nn/modules/conv.h>
 #include <torch/nn/modules/linear.h>
 
 #include <initializer_list>
+
+#include "convolution.h"
 
 namespace samples {
 namespace {
@@ -32,12 +33,6 @@ class DigitsNet : public Classifier {
   nn::Conv2d first_, second_;
   nn::Linear head_;
 };
-
-nn::Conv2d convolution(std::int64_t from, std::int64_t to, std::int64_t size, std::int64_t stride) {
-  nn::Conv2d layer(nn::Conv2dOptions(from, to, size).stride(stride).padding(size / 2).bias(false));
-  nn::init::kaiming_normal_(layer->weight, 0.0, torch::kFanOut, torch::kReLU);
-  return layer;
-}
 
 class BasicBlock : public Classifier {
  public:

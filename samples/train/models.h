@@ -6,10 +6,11 @@
 
 namespace samples {
 
-/// A network for labelled images; returns one score per class.
+/// A network that says which class its input is of: one row of scores, one score per class, for every image,
+/// or for every character of a text.
 class Classifier : public torch::nn::Module {
  public:
-  virtual torch::Tensor forward(const torch::Tensor& images) = 0;
+  virtual torch::Tensor forward(const torch::Tensor& input) = 0;
 };
 
 /// Two 3×3 convolutions, 16 and 32 channels, each halved by pooling, and a linear layer: 6,090 parameters,

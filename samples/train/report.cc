@@ -118,7 +118,8 @@ std::string to_json(const RunReport& report) {
       {"rate", options.rate},
       {"seed", options.seed},
       {"final",
-       {{"test_accuracy", report.test_accuracy},
+       {{"test_accuracy", report.test.accuracy},
+        {"test_loss", report.test.loss},
         {"mean_worker_test_accuracy",
          report.workers.empty() ? ordered_json()
                                 : ordered_json(accuracies / static_cast<double>(report.workers.size()))},

@@ -7,6 +7,7 @@
 
 #include "duet/options.h"
 #include "duet/status.h"
+#include "score.h"
 
 namespace samples {
 
@@ -39,8 +40,8 @@ struct TracePoint {
 
 struct RunReport {
   std::string run_id;
-  duet::Options options;       ///< algorithm, graph, transport, clock, rate, seed, world_size
-  double test_accuracy = 0.0;  ///< of the averaged model
+  duet::Options options;  ///< algorithm, graph, transport, clock, rate, seed, world_size
+  Score test;             ///< of the averaged model
   double wall_seconds = 0.0;
   duet::FinishResult result;
   duet::RunStatus status;  ///< the last; counts workers that were lost as far as they were heard

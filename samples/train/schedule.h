@@ -10,8 +10,9 @@ struct Schedule {
   double warmup = 0.05;
   double first_drop = 0.5;
   double second_drop = 0.75;
-  double factor = 0.1;    ///< at each drop
-  bool constant = false;  ///< `peak` throughout
+  double third_drop = 2.0;  ///< beyond 1: there is none
+  double factor = 0.1;      ///< at each drop
+  bool constant = false;    ///< `peak` throughout
 
   /// progress: 0 … 1; anything beyond counts as 0 or 1.
   double learning_rate(double progress) const;
@@ -19,9 +20,11 @@ struct Schedule {
 
 /// lr 10 % … 100 % in the warm-up.
 Schedule digits_schedule(double lr, bool constant);
-/// Goyal et al. 2017, as in the A2CiD2 paper's experiments: in 5 of 100 epochs from lr up to lr × (samples
+/// Goyal et al. 2017: in 5 of 100 epochs from lr up to lr × (samples
 /// that all workers take in one step) ÷ 256. Never below lr: one or two workers with batches of 128 stay at
 /// lr, instead of "warming up" downwards.
 Schedule cifar10_schedule(double lr, int world_size, double batch_size, bool constant);
+/// The same for ImageNet's 90 epochs: 5 of warm-up, drops after 30, 60 and 80.
+Schedule imagenet_schedule(double lr, int world_size, double batch_size, bool constant);
 
 }  // namespace samples

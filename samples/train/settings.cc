@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <iostream>
+#include <iterator>
 
 #include "duet/error.h"
 #include "report_file.h"
@@ -20,13 +21,37 @@ const CLI::Validator kPositive(
     },
     "POSITIVE");
 
+/// What a data set's recipe says.
+struct Defaults {
+  const char* dataset;
+  const char* data;
+  double epochs;
+  std::size_t batch_size;
+  const char* optimizer;
+  double lr;  ///< of SGD; AdamW's is 0.001
+  double weight_decay;
+};
+constexpr Defaults kDefaults[] = {
+    {"digits", DUET_SAMPLE_DATA, 300.0, 16, "sgd", 0.05, 5e-4},
+    {"cifar10", "cifar-10-batches-bin", 100.0, 128, "sgd", 0.1, 5e-4},
+    {"imagenet", "imagenet", 90.0, 32, "sgd", 0.1, 1e-4},
+    {"text", DUET_SAMPLE_TEXT, 100.0, 16, "adamw", 0.1, 1e-2},
+};
+
+const Defaults& defaults_of(const std::string& dataset) {
+  return *std::find_if(std::begin(kDefaults), std::end(kDefaults) - 1,
+                       [&](const Defaults& defaults) { return defaults.dataset == dataset; });
+}
+
 // 0 in the settings: not given.
-void fill_in_defaults(Settings& settings) {
-  const bool digits = settings.dataset == "digits";
-  if (settings.data.empty()) settings.data = digits ? DUET_SAMPLE_DATA : "cifar-10-batches-bin";
-  if (settings.epochs == 0.0) settings.epochs = digits ? 300.0 : 100.0;
-  if (settings.batch_size == 0) settings.batch_size = digits ? 16 : 128;
-  if (settings.lr == 0.0) settings.lr = settings.optimizer == "adamw" ? 1e-3 : digits ? 0.05 : 0.1;
+void fill_in_defaults(Settings& settings, bool optimizer_given, bool weight_decay_given) {
+  const Defaults& defaults = defaults_of(settings.dataset);
+  if (settings.data.empty()) settings.data = defaults.data;
+  if (settings.epochs == 0.0) settings.epochs = defaults.epochs;
+  if (settings.batch_size == 0) settings.batch_size = defaults.batch_size;
+  if (!optimizer_given) settings.optimizer = defaults.optimizer;
+  if (settings.lr == 0.0) settings.lr = settings.optimizer == "adamw" ? 1e-3 : defaults.lr;
+  if (!weight_decay_given) settings.weight_decay = defaults.weight_decay;
 }
 
 void check_workers(Settings& settings, bool transport_given) {
@@ -38,6 +63,11 @@ void check_workers(Settings& settings, bool transport_given) {
                                    " of them: leave out one of the two");
   }
   if (!transport_given) settings.options.transport = "inproc";
+}
+
+void check_dirichlet(const Settings& settings) {
+  if (settings.dirichlet > 0.0 && settings.dataset == "text")
+    throw duet::ConfigurationError("--dirichlet shares out labelled data; --dataset text has no labels");
 }
 
 #ifdef DUET_WITH_EXPORTER
@@ -52,7 +82,9 @@ bool was_told(const duet::Options& options, const std::string& name) {
 }  // namespace
 
 Schedule Settings::schedule(int world_size) const {
-  if (dataset == "digits") return digits_schedule(lr, constant_lr);
+  if (dataset == "digits" || dataset == "text") return digits_schedule(lr, constant_lr);
+  if (dataset == "imagenet")
+    return imagenet_schedule(lr, world_size, static_cast<double>(batch_size), constant_lr);
   return cifar10_schedule(lr, world_size, static_cast<double>(batch_size), constant_lr);
 }
 
@@ -71,8 +103,22 @@ std::optional<int> parse(int argc, const char* const* argv, Settings& settings) 
       "Trains a real model with A2CiD2: start it under duet-run (or any launcher), or with --workers.",
       "duet-train"};
   app.add_option("--dataset", settings.dataset, "What to train on [digits]")
-      ->check(CLI::IsMember({"digits", "cifar10"}));
-  app.add_option("--data", settings.data, "Folder of digits.csv, or of CIFAR-10's binary files");
+      ->check(CLI::IsMember({"digits", "cifar10", "imagenet", "text"}));
+  app.add_option(
+      "--data", settings.data,
+      "Folder of digits.csv, of CIFAR-10's binary files, of train/CLASS and val/CLASS with JPEG files; "
+      "or a text, or a folder of some [digits, text: the source tree's own]");
+  app.add_option(
+         "--dirichlet", settings.dirichlet,
+         "The workers' data differ: each label's shares are drawn with this alpha, small: very unequal "
+         "[all workers have all data]")
+      ->check(kPositive);
+  app.add_option("--image-side", settings.image_side, "imagenet: of the images that the network sees")
+      ->check(CLI::Range(32, 1024))
+      ->capture_default_str();
+  app.add_option("--context", settings.context, "text: characters in a sample")
+      ->check(CLI::Range(2, 4096))
+      ->capture_default_str();
   app.add_option("--algorithm", options.algorithm, "a2cid2, adpsgd, allreduce, dpsgd or local-sgd")
       ->capture_default_str();
   app.add_option("--graph", options.graph, "ring, complete, exponential, star, torus:4x5, file:PATH, …")
@@ -88,22 +134,29 @@ std::optional<int> parse(int argc, const char* const* argv, Settings& settings) 
                           ->check(CLI::IsMember({"float32", "bf16"}));
   app.add_option(
          "--epochs", settings.epochs,
-         "Of the whole run: samples of all workers / size of the training set [digits 300, cifar10 100]")
+         "Of the whole run: samples of all workers / size of the training set [digits 300, cifar10 and "
+         "text 100, imagenet 90]")
       ->check(kPositive);
-  app.add_option("--batch-size", settings.batch_size, "Of each worker [digits 16, cifar10 128]")
+  app.add_option("--batch-size", settings.batch_size,
+                 "Of each worker [digits and text 16, cifar10 128, imagenet 32]")
       ->check(CLI::Range(std::size_t{1}, std::size_t{1} << 20));
-  app.add_option("--optimizer", settings.optimizer, "sgd or adamw [sgd]")
-      ->check(CLI::IsMember({"sgd", "adamw"}));
+  auto* const optimizer =
+      app.add_option("--optimizer", settings.optimizer, "sgd or adamw [text adamw, else sgd]")
+          ->check(CLI::IsMember({"sgd", "adamw"}));
   app.add_option("--lr", settings.lr,
-                 "Learning rate [digits 0.05; cifar10 0.1, scaled with workers x batch size / 256]")
+                 "Learning rate [adamw 0.001; digits 0.05; cifar10 and imagenet 0.1, scaled with workers x "
+                 "batch size / "
+                 "256]")
       ->check(kPositive);
   app.add_flag("--constant-lr", settings.constant_lr, "No warm-up and no decay");
   app.add_option("--momentum", settings.momentum, "Of SGD")
       ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str();
-  app.add_option("--weight-decay", settings.weight_decay, "cifar10: not on batch-norm and biases")
-      ->check(CLI::Range(0.0, 1.0))
-      ->capture_default_str();
+  auto* const weight_decay =
+      app.add_option(
+             "--weight-decay", settings.weight_decay,
+             "Not on batch-norm, layer-norm and biases, but for digits [0.0005; imagenet 0.0001; text 0.01]")
+          ->check(CLI::Range(0.0, 1.0));
   app.add_option("--statistics-every", settings.statistics_every,
                  "Average batch-norm's statistics in every k-th meeting, too; 0: at the end only")
       ->check(CLI::Range(0, 1000000))
@@ -135,7 +188,8 @@ std::optional<int> parse(int argc, const char* const* argv, Settings& settings) 
   if (wire_option->count() > 0)
     options.wire = wire == "bf16" ? duet::DType::kBFloat16 : duet::DType::kFloat32;
   check_workers(settings, transport->count() > 0);
-  fill_in_defaults(settings);
+  fill_in_defaults(settings, optimizer->count() > 0, weight_decay->count() > 0);
+  check_dirichlet(settings);
   if (!settings.report.empty()) require_writable(settings.report);
   duet::Options checked = options;
   if (settings.workers > 0) checked.world_size = settings.workers;

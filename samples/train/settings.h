@@ -24,6 +24,9 @@ struct Settings {
   double weight_decay = 5e-4;
   bool constant_lr = false;
   int statistics_every = 0;
+  double dirichlet = 0.0;        ///< the workers' data differ, by this alpha (partition.h); 0: all have all
+  std::size_t image_side = 224;  ///< imagenet: of what the network sees
+  std::size_t context = 64;      ///< text: characters
 
   std::filesystem::path report;  ///< empty: none
   bool progress = false;

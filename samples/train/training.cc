@@ -17,30 +17,32 @@
 #include <thread>
 #include <vector>
 
-#include "batches.h"
 #include "cifar10.h"
 #include "digits.h"
 #include "duet/torch/trainer.h"
-#include "evaluation.h"
+#include "folder_task.h"
+#include "image_task.h"
 #include "monitor.h"
+#include "partition.h"
 #include "progress.h"
 #include "report.h"
 #include "report_file.h"
+#include "text_task.h"
 
 namespace samples {
 namespace {
 
 constexpr double kGatherTimeout = 20.0;
 
-std::shared_ptr<Classifier> make_model(const Settings& settings, std::uint64_t seed) {
+std::shared_ptr<Classifier> make_model(const Task& task, std::uint64_t seed) {
   // LibTorch's generator is one for the process; workers that are threads take turns.
   static std::mutex mutex;
   const std::lock_guard lock(mutex);
   torch::manual_seed(seed);
-  return settings.dataset == "digits" ? make_digits_net() : make_resnet18();
+  return task.make_model();
 }
 
-// CIFAR-10's recipe keeps weight decay off batch-norm and biases, which have one dimension only.
+// The recipes, but for the digits', keep weight decay off norms and biases, which have one dimension only.
 std::vector<std::vector<torch::Tensor>> decay_groups(Classifier& model, bool spare_vectors) {
   std::vector<std::vector<torch::Tensor>> groups(2);
   for (const auto& parameter : model.parameters()) {
@@ -63,7 +65,7 @@ std::unique_ptr<torch::optim::Optimizer> make(const std::vector<std::vector<torc
 }
 
 std::unique_ptr<torch::optim::Optimizer> make_optimizer(const Settings& settings, Classifier& model) {
-  const auto groups = decay_groups(model, settings.dataset == "cifar10");
+  const auto groups = decay_groups(model, settings.dataset != "digits");
   if (settings.optimizer == "adamw") {
     return make<torch::optim::AdamW>(groups, torch::optim::AdamWOptions(settings.lr), settings.weight_decay);
   }
@@ -76,16 +78,24 @@ void set_learning_rate(torch::optim::Optimizer& optimizer, double lr) {
     group.options().set_lr(lr);
 }
 
+// Which training samples are this worker's; empty: all. What a worker that is lost had alone is lost with it.
+std::vector<std::size_t> own_samples_of(const Settings& settings, const duet::Options& options,
+                                        const Task& task) {
+  if (settings.dirichlet <= 0.0) return {};
+  constexpr std::uint64_t kApart = 0x9e3779b97f4a7c15;  // from what the seed itself is for
+  auto parts =
+      dirichlet_partition(task.labels(), options.world_size, settings.dirichlet, options.seed ^ kApart);
+  return std::move(parts[static_cast<std::size_t>(options.rank)]);
+}
+
 // Gradient steps until the samples of all workers have reached the goal.
-void train_to_the_goal(const Settings& settings, const DataSplit& data, Classifier& model,
+void train_to_the_goal(const Settings& settings, const Task& task, Classifier& model,
                        torch::optim::Optimizer& optimizer, duet::torch::Trainer& trainer, Monitor& monitor) {
   const duet::Options& options = trainer.worker().options();
   const Schedule schedule = settings.schedule(options.world_size);
-  Batches batches(data, options.seed + static_cast<std::uint64_t>(options.rank));
-  std::vector<float> images(settings.batch_size * data.train.image_size());
-  std::vector<std::int64_t> labels(settings.batch_size);
-  const auto x = image_tensor(images, data.train, settings.batch_size);
-  const auto y = torch::from_blob(labels.data(), {static_cast<std::int64_t>(labels.size())}, at::kLong);
+  const auto supply =
+      task.supply(settings.batch_size, options.seed + static_cast<std::uint64_t>(options.rank),
+                  own_samples_of(settings, options, task));
   Progress progress;
   std::uint64_t own_samples = 0;
   const auto members = [&] { return options.world_size - static_cast<int>(trainer.worker().lost().size()); };
@@ -93,12 +103,12 @@ void train_to_the_goal(const Settings& settings, const DataSplit& data, Classifi
 
   model.train();
   while (!trainer.done()) {
-    batches.next(settings.batch_size, images.data(), labels.data());
+    const Batch batch = supply->next();
     const double samples = progress.samples(trainer.status().samples, own_samples, members());
     set_learning_rate(optimizer, schedule.learning_rate(samples / static_cast<double>(options.sample_goal)));
 
     optimizer.zero_grad();
-    const auto loss = at::cross_entropy_loss(model.forward(x), y);
+    const auto loss = at::cross_entropy_loss(model.forward(batch.x), batch.y);
     loss.backward();
     trainer.step(settings.batch_size);
     own_samples += settings.batch_size;
@@ -125,29 +135,34 @@ void add_late_losses(const std::vector<int>& lost, duet::FinishResult& result) {
 
 }  // namespace
 
-std::shared_ptr<const DataSplit> load_data(const Settings& settings) {
-  return std::make_shared<const DataSplit>(settings.dataset == "digits" ? load_digits(settings.data)
-                                                                        : load_cifar10(settings.data));
+std::shared_ptr<const Task> load_task(const Settings& settings) {
+  if (settings.dataset == "cifar10")
+    return std::make_shared<ImageTask>(load_cifar10(settings.data), make_resnet18);
+  if (settings.dataset == "imagenet")
+    return std::make_shared<FolderTask>(list_images(settings.data), settings.image_side);
+  if (settings.dataset == "text")
+    return std::make_shared<TextTask>(load_text(settings.data, settings.context + 2), settings.context);
+  return std::make_shared<ImageTask>(load_digits(settings.data), make_digits_net);
 }
 
-int train(const Settings& settings, const duet::Options& who, const DataSplit& data) {
+int train(const Settings& settings, const duet::Options& who, const Task& task) {
   // Workers share the processors; more threads in each would only get into each other's way.
   at::set_num_threads(settings.threads);
   duet::Options options = who;
   options.sample_goal =
-      static_cast<std::uint64_t>(std::ceil(settings.epochs * static_cast<double>(data.train.size())));
+      static_cast<std::uint64_t>(std::ceil(settings.epochs * static_cast<double>(task.training_size())));
 
-  const auto model = make_model(settings, options.seed);
+  const auto model = make_model(task, options.seed);
   const auto optimizer = make_optimizer(settings, *model);
   duet::torch::TrainerOptions trainer_options;
   trainer_options.statistics_every = settings.statistics_every;
   duet::torch::Trainer trainer(*model, *optimizer, options, trainer_options);
 
   Monitor monitor(trainer, settings.progress);
-  train_to_the_goal(settings, data, *model, *optimizer, trainer, monitor);
+  train_to_the_goal(settings, task, *model, *optimizer, trainer, monitor);
 
   trainer.edit([] {});  // takes delivery of the last meetings before the model is tested
-  const double own_accuracy = accuracy(*model, data.test, data);
+  const double own_accuracy = task.score(*model).accuracy;
   const duet::RunStatus status = trainer.status();
   RunReport report;
   report.result = trainer.finish();
@@ -155,12 +170,12 @@ int train(const Settings& settings, const duet::Options& who, const DataSplit& d
   const auto own = WorkerReport::from(trainer.statistics(), report.result.distance_to_mean, own_accuracy);
   // The one that will most likely write the report tests the model first: nobody would write it should that
   // one die between having all the parts and writing.
-  if (report.result.lowest) report.test_accuracy = accuracy(*model, data.test, data);
+  if (report.result.lowest) report.test = task.score(*model);
   const auto parts = trainer.worker().gather(to_text(own), kGatherTimeout);
   add_late_losses(trainer.worker().lost(), report.result);
   // Whoever has the parts writes, as the lowest rank may have died since finish().
   if (parts.empty()) return report.result.exit_code;
-  if (!report.result.lowest) report.test_accuracy = accuracy(*model, data.test, data);
+  if (!report.result.lowest) report.test = task.score(*model);
 
   report.run_id = trainer.worker().run_id();
   report.options = trainer.worker().options();
@@ -169,13 +184,14 @@ int train(const Settings& settings, const duet::Options& who, const DataSplit& d
     report.workers.push_back(worker_report_from(text));
   report.trace = monitor.trace();
   if (!settings.report.empty()) write_report(settings.report, to_json(report));
-  std::printf("averaged model of %zu: test accuracy %.2f %%, after %.1f s\n", report.result.members.size(),
-              100.0 * report.test_accuracy, report.wall_seconds);
+  std::printf("averaged model of %zu: test accuracy %.2f %%, loss %.4f, after %.1f s\n",
+              report.result.members.size(), 100.0 * report.test.accuracy, report.test.loss,
+              report.wall_seconds);
   std::fflush(stdout);
   return report.result.exit_code;
 }
 
-int train_in_threads(const Settings& settings, const DataSplit& data) {
+int train_in_threads(const Settings& settings, const Task& task) {
   const auto count = static_cast<std::size_t>(settings.workers);
   std::vector<int> codes(count, 0);
   std::vector<std::exception_ptr> problems(count);
@@ -187,7 +203,7 @@ int train_in_threads(const Settings& settings, const DataSplit& data) {
         options.rank = options.local_rank = static_cast<int>(i);
         options.world_size = settings.workers;
         options.rendezvous = "local:train-" + std::to_string(getpid());
-        codes[i] = train(settings, options, data);
+        codes[i] = train(settings, options, task);
       } catch (...) {
         problems[i] = std::current_exception();
       }

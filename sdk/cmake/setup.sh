@@ -7,7 +7,7 @@ build_packages=(
   libtorch-dev libfabric-dev libzmq3-dev cppzmq-dev libsodium-dev libflatbuffers-dev flatbuffers-compiler
   libhwy-dev libeigen3-dev libspdlog-dev libfmt-dev libcli11-dev nlohmann-json3-dev libxxhash-dev libncurses-dev
   libgtest-dev libgmock-dev libbenchmark-dev prometheus-cpp-dev libcpp-httplib-dev python3
-  qt6-base-dev qt6-svg-dev
+  qt6-base-dev qt6-svg-dev libjpeg62-turbo-dev
 )
 
 fail() { printf '%s: %s\n' "$program" "$*" >&2; exit 1; }

@@ -51,9 +51,9 @@ TEST_P(MemorylessRing, TakesAsManyMeetingsAsTheTheorySays) {
   const GossipMean adaptive = gossip(ring(expected.workers), options("a2cid2", "memoryless"), count(8, 16));
   EXPECT_TRUE(adaptive.all());
   EXPECT_LT(adaptive.meetings, 1.05 * a2cid2.meetings);
-  // The baseline on a ring of 128 is most of the whole test's work. Its count varies by 1.3 % from seed to seed: the
-  // 64 dimensions of the two slowest modes start from 128 normal numbers, and a share of √(2/128) of their square is
-  // as much of χ₁ meetings.
+  // The baseline on a ring of 128 is most of the whole test's work. Its count varies by 1.3 % from seed to
+  // seed: the 64 dimensions of the two slowest modes start from 128 normal numbers, and a share of √(2/128)
+  // of their square is as much of χ₁ meetings.
   const int seeds = expected.workers <= 32 ? 8 : expected.workers <= 64 ? count(2, 8) : count(1, 4);
   const GossipMean baseline = gossip(ring(expected.workers), options("adpsgd", "memoryless"), seeds);
   EXPECT_TRUE(baseline.all());
@@ -101,9 +101,9 @@ TEST(MemorylessRings, TheRateFallsWithTheSquareOfNForTheBaselineAndWithNForA2Cid
     a2cid2.push_back(gossip(ring(workers), wall, count(8, 16)).rate);
     const Constants constants = ring(workers).constants();
     EXPECT_NEAR(baseline.back(), 1.0 / constants.chi1, 0.15 / constants.chi1) << workers;
-    // 1/√(χ₁χ₂) is how fast the square of the mean falls; the mean of the square falls by 0.7 to 0.8 of it on these
-    // rings, which second moments say exactly. A single run falls no more slowly than that (its logarithm is what is
-    // averaged here), and somewhat faster on small rings.
+    // 1/√(χ₁χ₂) is how fast the square of the mean falls; the mean of the square falls by 0.7 to 0.8 of it on
+    // these rings, which second moments say exactly. A single run falls no more slowly than that (its
+    // logarithm is what is averaged here), and somewhat faster on small rings.
     const double theory = ring_theory(workers, constants.chi1, constants.chi2).rate;
     EXPECT_GE(a2cid2.back(), 0.95 * theory) << workers;
     EXPECT_LE(a2cid2.back(), 1.25 * theory) << workers;

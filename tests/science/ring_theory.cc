@@ -27,7 +27,8 @@ class Ring {
   Ring(int workers, double chi1, double chi2)
       : workers_(workers), eta_(0.5 / std::sqrt(chi1 * chi2)), alpha_tilde_(0.5 * std::sqrt(chi1 / chi2)) {
     for (int q = 1; 2 * q <= workers; ++q)
-      modes_.push_back({2.0 - 2.0 * std::cos(2.0 * std::numbers::pi * q / workers), 2 * q < workers ? 2.0 : 1.0});
+      modes_.push_back(
+          {2.0 - 2.0 * std::cos(2.0 * std::numbers::pi * q / workers), 2 * q < workers ? 2.0 : 1.0});
     state_.resize(modes_.size());
   }
 

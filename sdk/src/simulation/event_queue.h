@@ -11,8 +11,8 @@
 namespace duet::simulation {
 
 /// Virtual time: things that happen at their times, in order; at equal times in the order in which they were
-/// planned. O(log n) for each of n that are planned; what moves in the heap is 24 bytes, the events themselves
-/// stay where they are.
+/// planned. O(log n) for each of n that are planned; what moves in the heap is 24 bytes, the events
+/// themselves stay where they are.
 class EventQueue {
  public:
   using Event = std::function<void()>;

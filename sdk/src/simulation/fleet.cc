@@ -80,7 +80,8 @@ void Fleet::plan_crashes(PairingRun& run, double length) {
   }
 }
 
-// As the worker does it: the policy's graph among those present, and its constants where they are to be had soon.
+// As the worker does it: the policy's graph among those present, and its constants where they are to be had
+// soon.
 void Fleet::repair(PairingRun& run) {
   std::vector<int> members;
   for (int worker = 0; worker < population_.workers(); ++worker)

@@ -17,7 +17,8 @@ namespace duet::simulation {
 /// training, which add what a step does.
 class Fleet : public PairingRun::Listener {
  public:
-  /// Throws ConfigurationError: an unknown algorithm or clock, what checked() refuses, a graph without constants.
+  /// Throws ConfigurationError: an unknown algorithm or clock, what checked() refuses, a graph without
+  /// constants.
   Fleet(const Topology& topology, const Scenario& scenario);
 
   /// How the scenario's pairing runs, on this fleet's network.

@@ -50,8 +50,8 @@ class Gossip final : public Fleet {
     count_anew();
   }
 
-  /// Forgets the rounding of the updates so far, which is of the size of what the sums once were: without this,
-  /// distances below 10⁻⁸ of the start would be nothing else.
+  /// Forgets the rounding of the updates so far, which is of the size of what the sums once were: without
+  /// this, distances below 10⁻⁸ of the start would be nothing else.
   void count_anew() {
     std::fill(sum_.begin(), sum_.end(), 0.0);
     squares_ = 0.0;

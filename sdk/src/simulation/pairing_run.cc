@@ -159,8 +159,9 @@ void PairingRun::break_side(int worker) {
 void PairingRun::plan_timer(int worker) {
   WorkerState& it = state(worker);
   it.timer = it.machine->next_timer();
-  // Most deadlines are put off before they come, so one that is later plans nothing: what is planned looks again
-  // when it comes too early. A worker has one alarm, not one for every event of its life within a deadline.
+  // Most deadlines are put off before they come, so one that is later plans nothing: what is planned looks
+  // again when it comes too early. A worker has one alarm, not one for every event of its life within a
+  // deadline.
   if (!(it.timer < it.alarm)) return;
   it.alarm = it.timer;
   queue_.at(it.timer, [this, worker, number = ++it.alarm_number, life = it.life] {

@@ -19,7 +19,8 @@ const Scenario& checked(const Scenario& scenario) {
       throw ConfigurationError("torn meetings: " + std::to_string(share) + " is not a share, from 0 to 1");
   if (scenario.dimension == 0) throw ConfigurationError("a model of dimension 0 has nothing to agree upon");
   if (scenario.constants != "paper" && scenario.constants != "measured")
-    throw ConfigurationError("unknown constants \"" + scenario.constants + "\"; there are paper and measured");
+    throw ConfigurationError("unknown constants \"" + scenario.constants +
+                             "\"; there are paper and measured");
   if (scenario.constants == "measured" && scenario.crashes > 0)
     throw ConfigurationError("measured constants and crashes: a trial cannot know who will die; use paper");
   return scenario;

@@ -35,9 +35,9 @@ struct Scenario : Conditions {
   std::shared_ptr<const TopologyPolicy> graphs;
 };
 
-/// The scenario, if it can be. Throws ConfigurationError that names what cannot: an unknown kind of constants, a
-/// factor or share out of its range, a model of dimension 0. (Conditions are checked by Network, names of
-/// algorithms, clocks and pairings by whoever makes them.)
+/// The scenario, if it can be. Throws ConfigurationError that names what cannot: an unknown kind of
+/// constants, a factor or share out of its range, a model of dimension 0. (Conditions are checked by Network,
+/// names of algorithms, clocks and pairings by whoever makes them.)
 const Scenario& checked(const Scenario& scenario);
 
 /// Told now and then how much of a run is done, 0 … 1.

@@ -8,8 +8,8 @@ namespace duet::simulation {
 using Random = std::mt19937_64;
 
 /// What randomness is for. Each purpose has a stream of its own, so that more draws for one of them change
-/// nothing else, and runs with neighbouring seeds have no stream in common. The numbers are part of what a seed
-/// means: never reuse one.
+/// nothing else, and runs with neighbouring seeds have no stream in common. The numbers are part of what a
+/// seed means: never reuse one.
 enum class Purpose : std::uint32_t {
   kRun = 0,        ///< steps, messages and meetings, one after the other
   kNetwork = 1,    ///< who straggles, which edges are slow, who dies

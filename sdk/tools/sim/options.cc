@@ -24,12 +24,12 @@ void add_common(CLI::App& app, Common& common, simulation::Scenario& scenario) {
   app.add_option("--delivered", scenario.delivered,
                  "Meetings delivered by meetings assumed: how far the network stays behind, or is ahead")
       ->capture_default_str();
-  app.add_option("--constants", scenario.constants,
-                 "paper: of the rates that the graph is meant to have; measured: of those that it reaches in a trial")
+  app.add_option(
+         "--constants", scenario.constants,
+         "paper: of the rates that the graph is meant to have; measured: of those that it reaches in a trial")
       ->capture_default_str();
   app.add_option("--eta-factor", scenario.eta_factor, "Times eta")->capture_default_str();
-  app.add_option("--alpha-tilde-factor", scenario.alpha_tilde_factor, "Times alpha~")
-      ->capture_default_str();
+  app.add_option("--alpha-tilde-factor", scenario.alpha_tilde_factor, "Times alpha~")->capture_default_str();
   app.add_flag("--deterministic-budget", scenario.deterministic_budget,
                "The rate exactly, in every step; otherwise it is drawn");
 

@@ -32,7 +32,7 @@ samples::RunReport example() {
   report.run_id = "run-1";
   report.options.world_size = 3;
   report.options.seed = 4;
-  report.test_accuracy = 0.98;
+  report.test = {0.98, 0.07};
   report.wall_seconds = 12.5;
   report.result.members = {0, 1};
   report.result.lost = {2};
@@ -58,8 +58,8 @@ TEST(Report, HasTheKeysOfItsSchema) {
   EXPECT_THAT(keys(report), ElementsAre("schema", "run_id", "algorithm", "graph", "world_size", "transport",
                                         "clock", "rate", "seed", "final", "workers", "trace"));
   EXPECT_THAT(keys(report["final"]),
-              ElementsAre("test_accuracy", "mean_worker_test_accuracy", "consensus_distance", "wall_seconds",
-                          "steps", "samples", "meetings", "members", "lost"));
+              ElementsAre("test_accuracy", "test_loss", "mean_worker_test_accuracy", "consensus_distance",
+                          "wall_seconds", "steps", "samples", "meetings", "members", "lost"));
   EXPECT_THAT(keys(report["workers"][0]), ElementsAre("rank", "steps", "meetings", "wait_seconds",
                                                       "bytes_sent", "bytes_received", "distance_to_mean"));
   EXPECT_THAT(keys(report["trace"][0]), ElementsAre("seconds", "steps", "loss", "consensus_distance"));

@@ -56,6 +56,24 @@ TEST(Settings, KnowCifarsRecipe) {
   EXPECT_DOUBLE_EQ(parsed.settings.schedule(4).learning_rate(0.2), 0.2);
 }
 
+TEST(Settings, KnowImageNetsAndTextsRecipes) {
+  const auto images = parse({"--dataset", "imagenet"}).settings;
+  EXPECT_EQ(images.epochs, 90.0);
+  EXPECT_EQ(images.batch_size, 32u);
+  EXPECT_EQ(images.optimizer, "sgd");
+  EXPECT_EQ(images.weight_decay, 1e-4);
+  EXPECT_DOUBLE_EQ(images.schedule(64).learning_rate(0.2), 0.8);
+  EXPECT_NEAR(images.schedule(64).learning_rate(0.95), 0.0008, 1e-12);
+  const auto text = parse({"--dataset", "text"}).settings;
+  EXPECT_EQ(text.optimizer, "adamw");
+  EXPECT_EQ(text.lr, 1e-3);
+  EXPECT_EQ(text.weight_decay, 0.01);
+  EXPECT_EQ(parse({"--dataset", "text", "--optimizer", "sgd", "--weight-decay", "0"}).settings.optimizer,
+            "sgd");
+  EXPECT_EQ(parse({"--dataset", "text", "--weight-decay", "0"}).settings.weight_decay, 0.0);
+  EXPECT_THAT(parse({"--dataset", "text", "--dirichlet", "0.1"}).error, HasSubstr("no labels"));
+}
+
 TEST(Settings, TakeEveryFlag) {
   const auto parsed = parse({"--algorithm",   "adpsgd",        "--graph",        "star", "--rate",    "2",
                              "--transport",   "libfabric:tcp", "--clock",        "wall", "--pairing", "fifo",
@@ -86,7 +104,7 @@ TEST(Settings, RunThreadsOverTheInprocTransport) {
 }
 
 TEST(Settings, RefuseWhatCannotBe) {
-  for (const std::vector<const char*>& line : std::vector<std::vector<const char*>>{{"--dataset", "imagenet"},
+  for (const std::vector<const char*>& line : std::vector<std::vector<const char*>>{{"--dataset", "mnist"},
                                                                                     {"--epochs", "0"},
                                                                                     {"--epochs", "-1"},
                                                                                     {"--batch-size", "0"},
@@ -95,6 +113,8 @@ TEST(Settings, RefuseWhatCannotBe) {
                                                                                     {"--momentum", "1.5"},
                                                                                     {"--wire", "int4"},
                                                                                     {"--workers", "0"},
+                                                                                    {"--dirichlet", "0"},
+                                                                                    {"--context", "1"},
                                                                                     {"--nonsense"}}) {
     const auto parsed = parse(line);
     EXPECT_EQ(parsed.code, 2) << line[0];

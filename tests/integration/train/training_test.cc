@@ -13,7 +13,10 @@
 #include "duet/algorithm.h"
 #include "duet/error.h"
 #include "evaluation.h"
+#include "image_task.h"
 #include "models.h"
+#include "resnet50.h"
+#include "transformer.h"
 
 namespace {
 
@@ -44,11 +47,13 @@ class Training : public ::testing::Test {
 };
 
 TEST_F(Training, AloneReachesNinetyPerCentInAFewEpochs) {
-  const auto data = samples::load_data(settings_);
-  EXPECT_EQ(samples::train(settings_, settings_.options, *data), 0);
+  const auto task = samples::load_task(settings_);
+  EXPECT_EQ(samples::train(settings_, settings_.options, *task), 0);
   const json result = report();
   EXPECT_GT(result["final"]["test_accuracy"].get<double>(), 0.9);
   EXPECT_EQ(result["final"]["test_accuracy"], result["final"]["mean_worker_test_accuracy"]);
+  EXPECT_GT(result["final"]["test_loss"].get<double>(), 0.0);
+  EXPECT_LT(result["final"]["test_loss"].get<double>(), 0.5);
   EXPECT_EQ(result["final"]["steps"], (6 * 1438 + 15) / 16);
   EXPECT_EQ(result["final"]["meetings"], 0);
   EXPECT_EQ(result["final"]["members"], json::array({0}));
@@ -56,22 +61,22 @@ TEST_F(Training, AloneReachesNinetyPerCentInAFewEpochs) {
 }
 
 TEST_F(Training, AloneIsDeterministicInTheSeed) {
-  const auto data = samples::load_data(settings_);
+  const auto task = samples::load_task(settings_);
   settings_.epochs = 1;
-  samples::train(settings_, settings_.options, *data);
+  samples::train(settings_, settings_.options, *task);
   const double first = report()["final"]["test_accuracy"];
-  samples::train(settings_, settings_.options, *data);
+  samples::train(settings_, settings_.options, *task);
   EXPECT_EQ(report()["final"]["test_accuracy"].get<double>(), first);
 }
 
 TEST_F(Training, TogetherReachesNinetyPerCent) {
-  const auto data = samples::load_data(settings_);
+  const auto task = samples::load_task(settings_);
   settings_.workers = 4;
   settings_.epochs = 20;
   for (const char* algorithm : {"a2cid2", "adpsgd", "allreduce", "dpsgd", "local-sgd"}) {
     settings_.options.algorithm = algorithm;
     settings_.options.rate = std::string(algorithm) == "local-sgd" ? 0.25 : 1.0;
-    EXPECT_EQ(samples::train_in_threads(settings_, *data), 0);
+    EXPECT_EQ(samples::train_in_threads(settings_, *task), 0);
     const json result = report();
     EXPECT_EQ(result["algorithm"], algorithm);
     EXPECT_EQ(result["world_size"], 4);
@@ -86,11 +91,44 @@ TEST_F(Training, TogetherReachesNinetyPerCent) {
   }
 }
 
+TEST_F(Training, WithUnequalDataReachesNinetyPerCentAllTheSame) {
+  settings_.workers = 4;
+  settings_.epochs = 30;
+  settings_.dirichlet = 0.5;
+  const auto task = samples::load_task(settings_);
+  EXPECT_EQ(samples::train_in_threads(settings_, *task), 0);
+  const json result = report();
+  EXPECT_GT(result["final"]["test_accuracy"].get<double>(), 0.9);
+}
+
+TEST_F(Training, ATransformerLearnsAText) {
+  const fs::path text = report_.string() + ".txt";
+  {
+    std::ofstream out(text);
+    for (int k = 0; k < 400; ++k)
+      out << "the quick brown fox jumps over the lazy dog; ";
+  }
+  settings_.dataset = "text";
+  settings_.data = text;
+  settings_.context = 32;
+  settings_.optimizer = "adamw";
+  settings_.lr = 3e-3;
+  settings_.weight_decay = 0.01;
+  settings_.epochs = 40;
+  settings_.workers = 2;
+  const auto task = samples::load_task(settings_);
+  EXPECT_TRUE(task->labels().empty());
+  EXPECT_EQ(samples::train_in_threads(settings_, *task), 0);
+  fs::remove(text);
+  // Without having learnt anything: ln of 29 different characters, 3.4.
+  EXPECT_LT(report()["final"]["test_loss"].get<double>(), 2.0);
+}
+
 TEST_F(Training, OfThreadsTellsWhatWentWrong) {
-  const auto data = samples::load_data(settings_);
+  const auto task = samples::load_task(settings_);
   settings_.workers = 2;
   settings_.options.graph = "moebius";
-  EXPECT_THROW(samples::train_in_threads(settings_, *data), duet::ConfigurationError);
+  EXPECT_THROW(samples::train_in_threads(settings_, *task), duet::ConfigurationError);
 }
 
 TEST_F(Training, RunsCifarsRecipeOnResNet18) {
@@ -115,11 +153,33 @@ TEST_F(Training, RunsCifarsRecipeOnResNet18) {
   settings_.epochs = 1;
   settings_.batch_size = 4;
   settings_.statistics_every = 2;
-  EXPECT_EQ(samples::train_in_threads(settings_, data), 0);
+  EXPECT_EQ(samples::train_in_threads(settings_, samples::ImageTask(data, samples::make_resnet18)), 0);
   const json result = report();
   EXPECT_GE(result["final"]["samples"].get<int>(), 24);
   EXPECT_GE(result["final"]["steps"].get<int>(), 6);
   EXPECT_EQ(result["final"]["members"], json::array({0, 1}));
+}
+
+TEST(Models, ATransformerDoesNotLookAhead) {
+  samples::TransformerShape shape;
+  shape.vocabulary = 10;
+  shape.context = 8;
+  shape.width = 16;
+  const auto model = samples::make_transformer(shape);
+  model->eval();
+  const auto text = torch::randint(10, {1, 8}, at::kLong);
+  auto other = text.clone();
+  other[0][5] = (text[0][5].item<std::int64_t>() + 1) % 10;
+  const auto scores = model->forward(text), changed = model->forward(other);
+  EXPECT_EQ(scores.sizes(), (std::vector<std::int64_t>{8, 10}));
+  EXPECT_TRUE(at::allclose(scores.narrow(0, 0, 5), changed.narrow(0, 0, 5)));
+  EXPECT_FALSE(at::allclose(scores.narrow(0, 5, 1), changed.narrow(0, 5, 1)));
+  // Embeddings 10 and 8; two blocks of 12·16² weights, 9·16 biases and 4·16 of norms; the last norm and the
+  // head.
+  std::int64_t parameters = 0;
+  for (const auto& parameter : model->parameters())
+    parameters += parameter.numel();
+  EXPECT_EQ(parameters, 16 * 18 + 2 * (12 * 256 + 9 * 16 + 4 * 16) + 2 * 16 + 17 * 10);
 }
 
 TEST(Models, HaveTheSizesThatTheyShould) {
@@ -133,6 +193,7 @@ TEST(Models, HaveTheSizesThatTheyShould) {
   EXPECT_EQ(count(*digits), 160 + 4640 + 1290);
   const auto resnet = samples::make_resnet18();
   EXPECT_EQ(count(*resnet), 11173962);
+  EXPECT_EQ(count(*samples::make_resnet50(1000)), 25557032);
   resnet->eval();
   samples::Dataset set;
   set.channels = 3;

@@ -10,8 +10,8 @@ namespace duet::simulation {
 namespace {
 
 TEST(Gossip, TellsDistancesFarBelowTheStartsRounding) {
-  // As long as the mean is at 0, floats are as fine there as one likes: 300 meetings must show as many powers of ten
-  // as 60 do, five times.
+  // As long as the mean is at 0, floats are as fine there as one likes: 300 meetings must show as many powers
+  // of ten as 60 do, five times.
   GossipOptions options;
   options.reduction = 0.0;
   options.most_meetings = 60.0;

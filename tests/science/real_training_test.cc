@@ -1,0 +1,115 @@
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <cstdint>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "training.h"
+
+/// Real workers in one process, real models: what the page of science claims of them.
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+bool full() {
+  return std::getenv("DUET_TEST_FULL") != nullptr;
+}
+
+class RealTraining : public ::testing::Test {
+ protected:
+  RealTraining()
+      : report_(fs::temp_directory_path() / ("duet-science-" + std::to_string(getpid()) + ".json")) {
+    settings_.report = report_;
+    settings_.options.transport = "inproc";
+    settings_.options.graph = "ring";
+  }
+  ~RealTraining() override {
+    std::error_code ignored;
+    fs::remove(report_, ignored);
+  }
+
+  json run(const samples::Task& task, const std::string& algorithm, double rate, std::uint64_t seed) {
+    settings_.options.algorithm = algorithm;
+    settings_.options.rate = rate;
+    settings_.options.seed = seed;
+    EXPECT_EQ(samples::train_in_threads(settings_, task), 0);
+    return json::parse(std::ifstream(report_));
+  }
+
+  /// Root mean square over the second half of the steps.
+  static double consensus(const json& report) {
+    const json& trace = report["trace"];
+    const double middle = trace.back()["steps"].get<double>() / 2.0;
+    double sum = 0.0;
+    int count = 0;
+    for (const json& point : trace) {
+      if (point["steps"].get<double>() < middle || !point["consensus_distance"].is_number()) continue;
+      sum += std::pow(point["consensus_distance"].get<double>(), 2.0);
+      ++count;
+    }
+    EXPECT_GE(count, 3) << "a trace too short to tell";
+    return count > 0 ? std::sqrt(sum / count) : 0.0;
+  }
+
+  samples::Settings settings_;
+  fs::path report_;
+};
+
+TEST_F(RealTraining, OfSixteenWorkersA2Cid2IsWorthAlmostTwiceTheCommunication) {
+  settings_.data = DUET_SAMPLE_DATA;
+  settings_.workers = 16;
+  settings_.batch_size = 16;
+  settings_.lr = 0.05;
+  settings_.constant_lr = true;  // a stationary distance belongs to one learning rate
+  settings_.epochs = full() ? 300.0 : 100.0;
+  const auto task = samples::load_task(settings_);
+  double a2cid2 = 0.0, baseline = 0.0, baseline_twice = 0.0, accuracy = 0.0, accuracy_twice = 0.0;
+  constexpr int kSeeds = 5;
+  for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    const json with = run(*task, "a2cid2", 1.0, seed), once = run(*task, "adpsgd", 1.0, seed),
+               twice = run(*task, "adpsgd", 2.0, seed);
+    a2cid2 += consensus(with) / kSeeds;
+    baseline += consensus(once) / kSeeds;
+    baseline_twice += consensus(twice) / kSeeds;
+    accuracy += with["final"]["test_accuracy"].get<double>() / kSeeds;
+    accuracy_twice += twice["final"]["test_accuracy"].get<double>() / kSeeds;
+  }
+  RecordProperty("a2cid2", std::to_string(a2cid2));
+  RecordProperty("baseline", std::to_string(baseline));
+  RecordProperty("baseline_at_twice_the_rate", std::to_string(baseline_twice));
+  // As in virtual time (test_science): on 16 workers somewhat less than twice, on 64 more.
+  EXPECT_LT(a2cid2, 1.2 * baseline_twice);
+  EXPECT_LT(a2cid2, 0.8 * baseline);
+  EXPECT_GE(accuracy, accuracy_twice - 0.01);
+}
+
+TEST_F(RealTraining, ATransformerWithAdamWOnARingOf8IsWithinTwoPerCentOfAllReducesLoss) {
+  settings_.dataset = "text";
+  settings_.data = DUET_SAMPLE_TEXT;
+  settings_.workers = 8;
+  settings_.batch_size = 16;
+  settings_.optimizer = "adamw";
+  settings_.lr = 1e-3;
+  settings_.weight_decay = 0.01;
+  settings_.epochs = full() ? 100.0 : 30.0;
+  const auto task = samples::load_task(settings_);
+  const int seeds = full() ? 3 : 1;
+  double allreduce = 0.0, a2cid2 = 0.0;
+  for (int seed = 1; seed <= seeds; ++seed) {
+    const auto number = static_cast<std::uint64_t>(seed);
+    allreduce += run(*task, "allreduce", 1.0, number)["final"]["test_loss"].get<double>() / seeds;
+    a2cid2 += run(*task, "a2cid2", 1.0, number)["final"]["test_loss"].get<double>() / seeds;
+  }
+  RecordProperty("allreduce", std::to_string(allreduce));
+  RecordProperty("a2cid2", std::to_string(a2cid2));
+  EXPECT_LT(allreduce, 3.0) << "it must have learnt something";
+  EXPECT_LT(a2cid2, 1.02 * allreduce);
+}
+
+}  // namespace
