@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""The tables of docs/science.md, by duet-sim: runs it and writes what comes out between the page's markers.
+"""The tables of docs/science.md, by duet-sim and duet-train: runs them and writes what comes out between the page's markers.
 
-    docs/figures/science.py                       all of them, some ten minutes on two processors
+    docs/figures/science.py                       all of them, half an hour or so on two processors
     docs/figures/science.py --only counts,clock   some; --list says which there are
     docs/figures/science.py --print --only counts only show it
 
-Everything is seeded (seeds 1, 2, …): the same program gives the same tables, up to the last digit where processors round
-differently.
+Everything is seeded (seeds 1, 2, …): the same duet-sim gives the same tables, up to the last digit where processors round
+differently. The tables real and transformer are of real workers, whose threads no seed holds.
 """
 
 import argparse
@@ -14,6 +14,7 @@ import json
 import math
 import pathlib
 import re
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -30,6 +31,7 @@ class Simulator:
 
     def __init__(self, program, jobs):
         self.program = str(program)
+        self.train = Trainer(pathlib.Path(program).with_name("duet-train"))
         self.jobs = jobs
         self.known = {}
 
@@ -47,6 +49,12 @@ class Simulator:
                     sys.exit(f"{' '.join(words)}: {done.stderr.strip()}")
                 self.known[key] = json.loads(report.read_text())
         return self.known[key]
+
+    @staticmethod
+    def run(*words):
+        done = subprocess.run(words, capture_output=True, text=True)
+        if done.returncode != 0:
+            sys.exit(f"{' '.join(words)}: {done.stderr.strip()}")
 
     def meetings(self, seeds, **options):
         """Until agreement: the mean of the runs, or None when one of them never got there."""
@@ -93,6 +101,20 @@ TABLES = {}
 def page_table(function):
     TABLES[function.__name__] = function
     return function
+
+
+@page_table
+def curves(sim):
+    """Not a table but a picture, by the dashboard's plot code."""
+    picture = HERE / "gossip-ring-64.svg"
+    with tempfile.TemporaryDirectory() as folder:
+        reports = []
+        for algorithm in (BASELINE, A2CID2):
+            reports.append(str(pathlib.Path(folder) / f"{algorithm}.json"))
+            sim.run(sim.program, "gossip", "--graph", "ring", "--workers", "64", "--pairing", "holdoff", "--algorithm", algorithm,
+                    "--seeds", "4", "--report", reports[-1])
+        sim.run(str(pathlib.Path(sim.program).with_name("duet-plot")), "--over", "meetings", "--out", str(picture), *reports)
+    return f"![Squared consensus distance over meetings: baseline and A²CiD², ring of 64, hold-off](figures/{picture.name})"
 
 
 POLICIES = ("memoryless", "fifo", "target", "holdoff")
@@ -155,18 +177,25 @@ NOISE = {"objective": "quadratic", "curvature": 0, "learning_rate": 0.1, "moment
 
 @page_table
 def noise(sim):
-    rows = []
+    rows, values = [], {}
     for n, rate, time, seeds in ((16, 1, 0.02, 4), (16, 2, 0.02, 4), (16, 1, 2, 4), (64, 1, 0.02, 2), (64, 2, 0.02, 2), (64, 1, 2, 2)):
         cells = []
         for policy in ("fifo", "holdoff"):
             for algorithm in (BASELINE, A2CID2):
                 length = 600 if n == 16 else 1000
-                cells.append(
-                    three(sim.consensus(seeds, graph="ring", workers=n, rate=rate, meeting_time=time, pairing=policy,
-                                        algorithm=algorithm, steps=length, **NOISE))
-                )
+                value = sim.consensus(seeds, graph="ring", workers=n, rate=rate, meeting_time=time, pairing=policy,
+                                      algorithm=algorithm, steps=length, **NOISE)
+                values[n, rate, time, policy, algorithm] = value
+                cells.append(three(value))
         rows.append((n, rate, time, " / ".join(cells[:2]), " / ".join(cells[2:])))
-    return table(("ring of", "rate", "a meeting takes", "first come", "hold-off"), rows)
+
+    def worth(n, policy):
+        once, twice = values[n, 1, 0.02, policy, A2CID2], values[n, 2, 0.02, policy, BASELINE]
+        return f"{once / twice:.2f}" if once and twice else NEVER
+
+    lines = "; ".join(f"ring of {n}: first come {worth(n, 'fifo')}, hold-off {worth(n, 'holdoff')}" for n in (16, 64))
+    return (table(("ring of", "rate", "a meeting takes", "first come", "hold-off"), rows)
+            + f"\n\nA²CiD² at rate 1 ÷ baseline at rate 2, meetings of 0.02 of a step:\n{lines}.")
 
 
 QUADRATIC = {"objective": "quadratic", "curvature": 0.005, "learning_rate": 0.1, "momentum": 0.9, "dimension": 32}
@@ -247,6 +276,16 @@ def constants(sim):
 
 
 @page_table
+def measured(sim):
+    rows = []
+    for delivered in (0.2, 0.3, 0.5, 0.7, 1):
+        cells = [count(sim.meetings(4, graph="ring", workers=64, algorithm=A2CID2, clock="wall", pairing="memoryless",
+                                    delivered=delivered, constants=which, most_meetings=1500)) for which in ("paper", "measured")]
+        rows.append((delivered, *cells))
+    return table(("meetings delivered / assumed", "constants of the graph", "constants measured"), rows)
+
+
+@page_table
 def wire(sim):
     rows = []
     for name, more in (("float32", {}), ("bf16", {"wire": "bf16"}), ("1 % torn, a tenth in flight", {"torn": "0.01:0.1"}),
@@ -290,6 +329,58 @@ def heterogeneous(sim):
     return table(("heterogeneity", "algorithm", "consensus distance", "loss of the mean, above the minimum"), rows)
 
 
+class Trainer:
+    """Calls duet-train, all workers in one process."""
+
+    def __init__(self, program):
+        self.program = str(program)
+
+    def __call__(self, workers, seed, **options):
+        words = ["--workers", str(workers), "--seed", str(seed), "--graph", "ring", "--no-metrics"]
+        for name, value in options.items():
+            flag = "--" + name.replace("_", "-")
+            words += [flag] if value is True else [flag, f"{value}"]
+        with tempfile.TemporaryDirectory() as folder:
+            report = pathlib.Path(folder) / "report.json"
+            done = subprocess.run([self.program, *words, "--report", str(report)], capture_output=True, text=True)
+            if done.returncode != 0:
+                sys.exit(f"duet-train {' '.join(words)}: {done.stderr.strip()}")
+            return json.loads(report.read_text())
+
+
+def second_half(report):
+    """Root mean square of the consensus distance over the second half of the steps."""
+    trace = report["trace"]
+    late = [point["consensus_distance"] for point in trace if point["steps"] >= trace[-1]["steps"] / 2]
+    squares = [value * value for value in late if value is not None]
+    return math.sqrt(sum(squares) / len(squares))
+
+
+def spread(values):
+    return f"{statistics.mean(values):.3g} ± {statistics.stdev(values):.1g}" if len(values) > 1 else f"{values[0]:.3g}"
+
+
+@page_table
+def real(sim):
+    rows = []
+    for algorithm, rate in ((BASELINE, 1), (BASELINE, 2), (A2CID2, 1)):
+        reports = [sim.train(16, seed, dataset="digits", algorithm=algorithm, rate=rate, epochs=100, constant_lr=True)
+                   for seed in range(1, 6)]
+        rows.append((algorithm, rate, spread([second_half(report) for report in reports]),
+                     spread([100 * report["final"]["test_accuracy"] for report in reports])))
+    return table(("algorithm", "rate", "consensus distance, second half", "test accuracy, %"), rows)
+
+
+@page_table
+def transformer(sim):
+    rows = []
+    for algorithm in ("allreduce", "dpsgd", BASELINE, A2CID2):
+        losses = [sim.train(8, seed, dataset="text", optimizer="adamw", algorithm=algorithm, epochs=30)["final"]["test_loss"]
+                  for seed in range(1, 4)]
+        rows.append((algorithm, spread(losses)))
+    return table(("algorithm", "loss on the text's last tenth"), rows)
+
+
 def write(name, text):
     page = PAGE.read_text(encoding="utf-8")
     marker = re.compile(rf"(<!-- table: {name} -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -314,8 +405,12 @@ def main():
     unknown = [name for name in names if name not in TABLES]
     if unknown:
         parser.error(f"unknown table {', '.join(unknown)}; there are {', '.join(TABLES)}")
-    if not arguments.program.exists():
-        parser.error(f"{arguments.program} is not there: cmake --build --preset release --target duet-sim")
+    for program in [arguments.program] + [
+            arguments.program.with_name(name) for name, tables in (("duet-train", {"real", "transformer"}), ("duet-plot", {"curves"}))
+            if tables & set(names)
+    ]:
+        if not program.exists():
+            parser.error(f"{program} is not there: cmake --build --preset release --target {program.name}")
     sim = Simulator(arguments.program, arguments.jobs)
     for name in names:
         text = TABLES[name](sim)

@@ -52,6 +52,8 @@ struct PlotContent {
   QString unit;  ///< empty: a number without one
   QString note;  ///< right of the title: the newest values
   ScaleKind scale = ScaleKind::kLinear;
+  /// Of the horizontal axis: time, or a number where it counts something else (steps, meetings).
+  ScaleKind along = ScaleKind::kTime;
   double origin = 0.0;  ///< where the time axis counts from
   std::vector<Band> bands;
   std::vector<Curve> curves;

@@ -55,10 +55,10 @@ QRect PlotPainter::area(const QRect& rect) const {
   return rect.adjusted(left, top, -right, -bottom);
 }
 
-AxisScale PlotPainter::time_scale(const QRect& rect, const PlotContent&, const PlotFrame& frame) const {
+AxisScale PlotPainter::time_scale(const QRect& rect, const PlotContent& content,
+                                  const PlotFrame& frame) const {
   const QRect inner = area(rect);
-  return {
-      ScaleKind::kTime, {frame.time.from, frame.time.to}, double(inner.left()), double(inner.right() + 1)};
+  return {content.along, {frame.time.from, frame.time.to}, double(inner.left()), double(inner.right() + 1)};
 }
 
 AxisScale PlotPainter::value_scale(const QRect& rect, const PlotContent& content,
@@ -235,13 +235,15 @@ void PlotPainter::paint_time_axis(QPainter& painter, const QRect& rect, const Pl
     painter.drawText(QRect(left, label_top, width, small.height()), Qt::AlignHCenter | Qt::AlignTop,
                      tick.label);
   }
-  painter.setPen(theme_.muted);
-  const QString unit =
-      frame.time.to - content.origin >= 3600 ? QStringLiteral("h:m:s") : QStringLiteral("m:s");
-  // Where a label below the left end would not reach it, so that it need not move.
-  const QRect box(rect.left(), label_top, inner.left() - widest / 2 - kGap - rect.left(), small.height());
-  if (box.width() >= small.horizontalAdvance(unit))
-    painter.drawText(box, Qt::AlignRight | Qt::AlignTop, unit);
+  if (content.along == ScaleKind::kTime) {
+    painter.setPen(theme_.muted);
+    const QString unit =
+        frame.time.to - content.origin >= 3600 ? QStringLiteral("h:m:s") : QStringLiteral("m:s");
+    // Where a label below the left end would not reach it, so that it need not move.
+    const QRect box(rect.left(), label_top, inner.left() - widest / 2 - kGap - rect.left(), small.height());
+    if (box.width() >= small.horizontalAdvance(unit))
+      painter.drawText(box, Qt::AlignRight | Qt::AlignTop, unit);
+  }
 }
 
 void PlotPainter::paint_band(QPainter& painter, const Band& band, const QRect& area, const PlotFrame& frame,

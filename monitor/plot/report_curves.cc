@@ -1,0 +1,108 @@
+#include "report_curves.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <fstream>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+#include <utility>
+
+namespace duet::plot {
+
+namespace {
+
+using nlohmann::json;
+
+struct Quantity {
+  const char* column;
+  const char* title;
+  dashboard::ScaleKind scale;
+};
+const std::vector<Quantity>& quantities(bool training) {
+  static const std::vector<Quantity> gossip = {
+      {"squared_distance", "squared consensus distance", dashboard::ScaleKind::kLog}};
+  static const std::vector<Quantity> train = {{"consensus", "consensus distance", dashboard::ScaleKind::kLinear},
+                                              {"loss", "loss of the mean model", dashboard::ScaleKind::kLog}};
+  return training ? train : gossip;
+}
+
+std::size_t column(const json& names, const std::string& name) {
+  const auto found = std::find(names.begin(), names.end(), name);
+  if (found == names.end()) throw std::runtime_error("its curves have no \"" + name + "\"");
+  return static_cast<std::size_t>(found - names.begin());
+}
+
+double number(const json& value) {
+  return value.is_number() ? value.get<double>() : std::numeric_limits<double>::quiet_NaN();
+}
+
+QString text(const json& settings) {
+  const std::string pairing = settings.at("pairing"), algorithm = settings.at("algorithm");
+  const std::string line = algorithm + ", " + pairing + ", " + settings.at("graph").get<std::string>() + " of " +
+                           std::to_string(settings.at("workers").get<int>());
+  return QString::fromStdString(line);
+}
+
+json read(const std::string& path) {
+  std::ifstream in(path);
+  if (!in) throw std::runtime_error("cannot be read");
+  json report = json::parse(in, nullptr, false);
+  if (!report.is_object() || !report.contains("settings") || !report.contains("runs"))
+    throw std::runtime_error("is no report that duet-sim --report FILE.json wrote");
+  return report;
+}
+
+}  // namespace
+
+ReportCurves::ReportCurves(dashboard::Theme theme, std::string along) : theme_(std::move(theme)), along_(std::move(along)) {}
+
+void ReportCurves::add(const std::string& path) try {
+  const json report = read(path);
+  const json& settings = report.at("settings");
+  const std::string program = settings.at("program");
+  const bool training = program.starts_with("duet-sim train");
+  const std::string command = training ? "train" : "gossip";
+  if (command_.empty()) {
+    command_ = command;
+    for (const Quantity& quantity : quantities(training)) {
+      dashboard::PlotContent content;
+      content.title = QString::fromLatin1(quantity.title);
+      content.note = QStringLiteral("over ") + QString::fromStdString(along_ == "seconds" ? "steps" : along_);
+      content.scale = quantity.scale;
+      content.along = dashboard::ScaleKind::kLinear;
+      contents_.push_back(std::move(content));
+    }
+  }
+  if (command != command_) throw std::runtime_error("is of duet-sim " + command + ", the ones before of " + command_);
+  const json& names = settings.at("curve");
+  const std::size_t at = column(names, along_);
+  for (std::size_t k = 0; k < contents_.size(); ++k) {
+    const std::size_t of = column(names, quantities(training)[k].column);
+    bool first = true;
+    for (const json& run : report.at("runs")) {
+      const json& points = run.at("curve");
+      dashboard::Series& series = series_.emplace_back(points.size() + 1);
+      for (const json& point : points) {
+        series.append(number(point.at(at)), number(point.at(of)));
+        end_ = std::max(end_, number(point.at(at)));
+      }
+      dashboard::Curve curve;
+      curve.series = &series;
+      curve.color = theme_.rank(reports_);
+      curve.name = text(settings);
+      curve.in_key = std::exchange(first, false);
+      contents_[k].curves.push_back(curve);
+    }
+  }
+  ++reports_;
+} catch (const std::exception& error) {
+  throw std::runtime_error(path + ": " + error.what());
+}
+
+dashboard::PlotFrame ReportCurves::frame(const dashboard::PlotContent& content) const {
+  const dashboard::TimeRange all{0.0, end_ > 0.0 ? end_ : 1.0};
+  return {all, dashboard::fitting_values(content, all)};
+}
+
+}  // namespace duet::plot
