@@ -29,14 +29,17 @@ int main(int argc, char** argv) {
   std::vector<std::string> reports;
   std::string out, theme = "light", along = "seconds";
   int width = 900, height = 420;
-  CLI::App app{"Draws the curves of duet-sim's reports (--report FILE.json), each report in a colour.", "duet-plot"};
+  CLI::App app{"Draws the curves of duet-sim's reports (--report FILE.json), each report in a colour.",
+               "duet-plot"};
   app.set_version_flag("--version", DUET_VERSION_STRING);
   app.add_option("reports", reports, "Of the same command, gossip or train")->required();
   app.add_option("--out", out, "FILE.svg or FILE.png")->required();
   app.add_option("--over", along, "seconds (of virtual time, which are steps) or meetings")
       ->check(CLI::IsMember({"seconds", "meetings"}))
       ->capture_default_str();
-  app.add_option("--theme", theme, "light or dark")->check(CLI::IsMember({"light", "dark"}))->capture_default_str();
+  app.add_option("--theme", theme, "light or dark")
+      ->check(CLI::IsMember({"light", "dark"}))
+      ->capture_default_str();
   app.add_option("--width", width, "Pixels")->check(CLI::Range(200, 16384))->capture_default_str();
   app.add_option("--height", height, "Of each plot")->check(CLI::Range(150, 8192))->capture_default_str();
   try {

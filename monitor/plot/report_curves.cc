@@ -22,8 +22,9 @@ struct Quantity {
 const std::vector<Quantity>& quantities(bool training) {
   static const std::vector<Quantity> gossip = {
       {"squared_distance", "squared consensus distance", dashboard::ScaleKind::kLog}};
-  static const std::vector<Quantity> train = {{"consensus", "consensus distance", dashboard::ScaleKind::kLinear},
-                                              {"loss", "loss of the mean model", dashboard::ScaleKind::kLog}};
+  static const std::vector<Quantity> train = {
+      {"consensus", "consensus distance", dashboard::ScaleKind::kLinear},
+      {"loss", "loss of the mean model", dashboard::ScaleKind::kLog}};
   return training ? train : gossip;
 }
 
@@ -39,8 +40,8 @@ double number(const json& value) {
 
 QString text(const json& settings) {
   const std::string pairing = settings.at("pairing"), algorithm = settings.at("algorithm");
-  const std::string line = algorithm + ", " + pairing + ", " + settings.at("graph").get<std::string>() + " of " +
-                           std::to_string(settings.at("workers").get<int>());
+  const std::string line = algorithm + ", " + pairing + ", " + settings.at("graph").get<std::string>() +
+                           " of " + std::to_string(settings.at("workers").get<int>());
   return QString::fromStdString(line);
 }
 
@@ -55,7 +56,8 @@ json read(const std::string& path) {
 
 }  // namespace
 
-ReportCurves::ReportCurves(dashboard::Theme theme, std::string along) : theme_(std::move(theme)), along_(std::move(along)) {}
+ReportCurves::ReportCurves(dashboard::Theme theme, std::string along)
+    : theme_(std::move(theme)), along_(std::move(along)) {}
 
 void ReportCurves::add(const std::string& path) try {
   const json report = read(path);
@@ -74,7 +76,8 @@ void ReportCurves::add(const std::string& path) try {
       contents_.push_back(std::move(content));
     }
   }
-  if (command != command_) throw std::runtime_error("is of duet-sim " + command + ", the ones before of " + command_);
+  if (command != command_)
+    throw std::runtime_error("is of duet-sim " + command + ", the ones before of " + command_);
   const json& names = settings.at("curve");
   const std::size_t at = column(names, along_);
   for (std::size_t k = 0; k < contents_.size(); ++k) {

@@ -10,15 +10,16 @@
 
 namespace duet::plot {
 
-/// The curves in reports of duet-sim, as contents of the dashboard's plots: one plot for each quantity (the squared
-/// distance of gossip; consensus distance and loss of training), in it every run of every report, a colour for each
-/// report. What they are drawn over is told by `along`: seconds (which are steps) or meetings.
+/// The curves in reports of duet-sim, as contents of the dashboard's plots: one plot for each quantity (the
+/// squared distance of gossip; consensus distance and loss of training), in it every run of every report, a
+/// colour for each report. What they are drawn over is told by `along`: seconds (which are steps) or
+/// meetings.
 class ReportCurves {
  public:
   ReportCurves(dashboard::Theme theme, std::string along);
 
-  /// Throws std::runtime_error that names the file: unreadable, no report of duet-sim, or of the other command than the
-  /// ones before.
+  /// Throws std::runtime_error that names the file: unreadable, no report of duet-sim, or of the other
+  /// command than the ones before.
   void add(const std::string& path);
 
   /// They point into this object.
