@@ -36,13 +36,15 @@ class DUET_API MeetingAlgorithm {
 DUET_API std::unique_ptr<MeetingAlgorithm> make_meeting_algorithm(std::string_view name,
                                                                   const Constants& constants);
 
-/// What a StepAlgorithm may do while the trainer waits. Duet makes it and hands it in: the worker's does it, the
-/// simulator's notes what was asked for and does it for everyone at once, so an algorithm may look at the parameters
-/// before its call and not behind it. Calls are for the trainer's thread, within after_update(), one after the other.
+/// What a StepAlgorithm may do while the trainer waits. Duet makes it and hands it in: the worker's does it,
+/// the simulator's notes what was asked for and does it for everyone at once, so an algorithm may look at the
+/// parameters before its call and not behind it. Calls are for the trainer's thread, within after_update(),
+/// one after the other.
 ///
-/// Algorithms call it and do not derive from it (only tests do). That is why its functions are pure: there is no
-/// default that could average or gossip. A later version adds functions at the end, after gossip(), so that algorithms
-/// compiled before go on finding theirs; one that stands in for the context itself, as in a test, is compiled anew.
+/// Algorithms call it and do not derive from it (only tests do). That is why its functions are pure: there is
+/// no default that could average or gossip. A later version adds functions at the end, after gossip(), so
+/// that algorithms compiled before go on finding theirs; one that stands in for the context itself, as in a
+/// test, is compiled anew.
 class DUET_API StepContext {
  public:
   virtual ~StepContext();
@@ -54,9 +56,9 @@ class DUET_API StepContext {
   /// One round of synchronous gossip: exchanges with every neighbour that takes part, and moves x_i by −Σ_j
   /// w_ij·(x_i − x_j), with Metropolis weights w_ij = 1 / (1 + the larger degree) and everyone's x from
   /// before the round. Waits for each of them for at most `timeout` seconds; one that is gone, has finished
-  /// or did not come is left out, by both sides, so that the mean stays. A worker makes ready for either averages or
-  /// rounds when it starts, by Options::algorithm: throws Error where that is not "dpsgd". Throws TransportError
-  /// when this worker's communication has ended.
+  /// or did not come is left out, by both sides, so that the mean stays. A worker makes ready for either
+  /// averages or rounds when it starts, by Options::algorithm: throws Error where that is not "dpsgd". Throws
+  /// TransportError when this worker's communication has ended.
   virtual void gossip(double timeout) = 0;
 };
 
