@@ -234,10 +234,11 @@ void RoundDriver::end_exchange(double now, const std::string& why_not) {
 
 bool RoundDriver::mix() {
   for (; mixed_ < replica_.parameter_block_count(); ++mixed_) {
-    const exchange::CommunicationTurn turn(replica_, kGatePatience);
-    if (!turn.entered()) return false;
-    exchange::BlockWork::mix(replica_.block(mixed_), kEndOfRound);
-    replica_.set_pending(mixed_);
+    const bool entered = replica_.in_communication_turn(kGatePatience, [&] {
+      exchange::BlockWork::mix(replica_.block(mixed_), kEndOfRound);
+      replica_.set_pending(mixed_);
+    });
+    if (!entered) return false;
   }
   return true;
 }
