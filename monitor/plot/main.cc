@@ -11,7 +11,7 @@
 #include "duet/version.h"
 #include "dashboard/plot/plot_painter.h"
 #include "report_curves.h"
-#include "dashboard/window/exporter.h"
+#include "dashboard/window/picture.h"
 
 namespace {
 

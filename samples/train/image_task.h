@@ -9,7 +9,7 @@ namespace samples {
 class ImageTask final : public Task {
  public:
   using MakeModel = std::shared_ptr<Classifier> (*)();
-  ImageTask(DataSplit data, MakeModel make_model);
+  ImageTask(DataSplit data, MakeModel make);
 
   const DataSplit& data() const { return data_; }
 

@@ -14,12 +14,14 @@ class Plot(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.TemporaryDirectory()
         self.addCleanup(self.folder.cleanup)
+        # Without a session's folder Qt has something to say that is not the program's.
+        self.environment = dict(os.environ, XDG_RUNTIME_DIR=self.folder.name)
 
     def path(self, name):
         return os.path.join(self.folder.name, name)
 
     def run_program(self, name, *arguments):
-        return subprocess.run([os.path.join(BIN, name), *arguments], capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run([os.path.join(BIN, name), *arguments], env=self.environment, capture_output=True, text=True, timeout=60, check=False)
 
     def simulate(self, command, name, *arguments):
         report = self.path(name)

@@ -163,8 +163,9 @@ TEST_F(DuetSim, RefusesBadInputInOneLine) {
   expect_refusal({"gossip", "--compute", "gamma"}, "gamma");
   expect_refusal({"gossip", "--constants", "guessed"}, "guessed");
   expect_refusal({"gossip", "--constants", "measured", "--crashes", "1"}, "use paper");
-  expect_refusal({"gossip", "--constants", "measured", "--pairing", "fifo", "--always-available"},
-                 "fell apart");
+  expect_refusal(
+      {"gossip", "--constants", "measured", "--pairing", "fifo", "--always-available", "--meeting-time", "1"},
+      "fell apart");
   expect_refusal({"gossip", "--bytes", "1e6"}, "--bandwidth");
   expect_refusal({"train", "--record-every", "1e-9"}, "million");
   expect_refusal({"train", "--stop-at-target"}, "target loss");

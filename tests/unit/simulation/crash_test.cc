@@ -50,17 +50,23 @@ TEST(Crashes, TrainingGoesOnWithoutThem) {
 }
 
 TEST(Crashes, SynchronousAlgorithmsWaitUntilTheSilenceIsNoticed) {
-  TrainingOptions options;
-  options.algorithm = "allreduce";
-  options.length = 100.0;
-  options.dimension = 8;
-  options.record_every = 100.0;
-  const double steps = run_training(Topology::make("ring", 8), options).curve.back().steps;
-  options.crashes = 2;
-  options.gone_after = 20.0;
-  const double with_deaths = run_training(Topology::make("ring", 8), options).curve.back().steps;
-  // Twice up to 20 seconds of 100, and the steps of two of eight for a part of it.
-  EXPECT_LT(with_deaths, steps - 15.0);
+  for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+    const auto steps = [seed](double gone_after) {
+      TrainingOptions options;
+      options.algorithm = "allreduce";
+      options.length = 400.0;
+      options.dimension = 8;
+      options.record_every = 400.0;
+      options.crashes = 1;
+      options.gone_after = gone_after;
+      options.seed = seed;
+      return run_training(Topology::make("ring", 8), options).curve.back().steps;
+    };
+    // The same death; a step of all takes somewhat more than a second.
+    const double noticed_at_once = steps(1.0), noticed_late = steps(41.0);
+    EXPECT_LE(noticed_late, noticed_at_once - 25.0) << "seed " << seed;
+    EXPECT_GE(noticed_late, noticed_at_once - 41.0) << "seed " << seed;
+  }
 }
 
 }  // namespace
