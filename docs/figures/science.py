@@ -6,7 +6,7 @@
     docs/figures/science.py --print --only counts only show it
 
 Everything is seeded (seeds 1, 2, …): the same duet-sim gives the same tables, up to the last digit where processors round
-differently. The tables real and transformer are of real workers, whose threads no seed holds.
+differently. The tables real, straggler and transformer are of real workers, whose threads no seed holds.
 """
 
 import argparse
@@ -356,6 +356,11 @@ def second_half(report):
     return math.sqrt(sum(squares) / len(squares))
 
 
+def seconds_to(loss, report):
+    """When the workers' mean loss was first at `loss`."""
+    return next(point["seconds"] for point in report["trace"] if point["loss"] is not None and point["loss"] <= loss)
+
+
 def spread(values):
     return f"{statistics.mean(values):.3g} ± {statistics.stdev(values):.1g}" if len(values) > 1 else f"{values[0]:.3g}"
 
@@ -369,6 +374,17 @@ def real(sim):
         rows.append((algorithm, rate, spread([second_half(report) for report in reports]),
                      spread([100 * report["final"]["test_accuracy"] for report in reports])))
     return table(("algorithm", "rate", "consensus distance, second half", "test accuracy, %"), rows)
+
+
+@page_table
+def straggler(sim):
+    rows = []
+    for text, more in (("all alike", {}), ("one worker 4× slower", {"straggler": "5:4"})):
+        taken = {algorithm: [seconds_to(0.1, sim.train(8, seed, dataset="digits", algorithm=algorithm, epochs=60, **more))
+                             for seed in range(1, 6)] for algorithm in ("allreduce", A2CID2)}
+        ratio = statistics.mean(taken["allreduce"]) / statistics.mean(taken[A2CID2])
+        rows.append((text, spread(taken["allreduce"]), spread(taken[A2CID2]), f"{ratio:.2f}"))
+    return table(("workers", "allreduce, s", "A²CiD², s", "ratio"), rows)
 
 
 @page_table
@@ -406,7 +422,7 @@ def main():
     if unknown:
         parser.error(f"unknown table {', '.join(unknown)}; there are {', '.join(TABLES)}")
     for program in [arguments.program] + [
-            arguments.program.with_name(name) for name, tables in (("duet-train", {"real", "transformer"}), ("duet-plot", {"curves"}))
+            arguments.program.with_name(name) for name, tables in (("duet-train", {"real", "straggler", "transformer"}), ("duet-plot", {"curves"}))
             if tables & set(names)
     ]:
         if not program.exists():

@@ -37,8 +37,7 @@ class ImageSupply final : public Supply {
 
 }  // namespace
 
-ImageTask::ImageTask(DataSplit data, MakeModel make)
-    : data_(std::move(data)), make_model_(make) {}
+ImageTask::ImageTask(DataSplit data, MakeModel make) : data_(std::move(data)), make_model_(make) {}
 
 std::vector<int> ImageTask::labels() const {
   return {data_.train.labels.begin(), data_.train.labels.end()};

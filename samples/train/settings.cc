@@ -5,6 +5,7 @@
 #include <cmath>
 #include <iostream>
 #include <iterator>
+#include <vector>
 
 #include "duet/error.h"
 #include "report_file.h"
@@ -63,6 +64,17 @@ void check_workers(Settings& settings, bool transport_given) {
                                    " of them: leave out one of the two");
   }
   if (!transport_given) settings.options.transport = "inproc";
+}
+
+void check_straggler(Settings& settings, const std::vector<double>& asked) {
+  if (asked.empty()) return;
+  const int world_size = settings.workers > 0 ? settings.workers : settings.options.world_size;
+  const double rank = asked[0], factor = asked[1];
+  if (rank != std::floor(rank) || rank < 0.0 || rank >= world_size || !(factor >= 1.0) || factor > 1e6)
+    throw duet::ConfigurationError("--straggler is RANK:FACTOR, e.g. 0:4: RANK one of the " +
+                                   std::to_string(world_size) + " workers', FACTOR at least 1");
+  settings.straggler = static_cast<int>(rank);
+  settings.straggler_factor = factor;
 }
 
 void check_dirichlet(const Settings& settings) {
@@ -170,6 +182,13 @@ std::optional<int> parse(int argc, const char* const* argv, Settings& settings) 
       ->check(CLI::Range(0, 65535))
       ->capture_default_str();
   app.add_flag("--no-metrics", no_metrics, "Serve no Prometheus metrics")->excludes("--metrics-port");
+  std::vector<double> straggler;
+  app.add_option(
+         "--straggler", straggler,
+         "RANK:FACTOR: that worker takes so many times as long for each step (it sleeps), to see what "
+         "a slow machine costs")
+      ->delimiter(':')
+      ->expected(2);
   app.add_option("--report", settings.report, "Write the run's report there, as JSON");
   app.add_flag("--progress", settings.progress, "Print a line per second");
   app.add_option("--workers", settings.workers, "Run so many workers as threads of this process")
@@ -190,6 +209,7 @@ std::optional<int> parse(int argc, const char* const* argv, Settings& settings) 
   check_workers(settings, transport->count() > 0);
   fill_in_defaults(settings, optimizer->count() > 0, weight_decay->count() > 0);
   check_dirichlet(settings);
+  check_straggler(settings, straggler);
   if (!settings.report.empty()) require_writable(settings.report);
   duet::Options checked = options;
   if (settings.workers > 0) checked.world_size = settings.workers;

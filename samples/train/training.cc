@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <exception>
@@ -88,6 +89,12 @@ std::vector<std::size_t> own_samples_of(const Settings& settings, const duet::Op
   return std::move(parts[static_cast<std::size_t>(options.rank)]);
 }
 
+// A slow machine: as if what began at `begin` had taken `factor` times as long.
+void dawdle(std::chrono::steady_clock::time_point begin, double factor) {
+  const std::chrono::duration<double> worked = std::chrono::steady_clock::now() - begin;
+  std::this_thread::sleep_for((factor - 1.0) * worked);
+}
+
 // Gradient steps until the samples of all workers have reached the goal.
 void train_to_the_goal(const Settings& settings, const Task& task, Classifier& model,
                        torch::optim::Optimizer& optimizer, duet::torch::Trainer& trainer, Monitor& monitor) {
@@ -103,6 +110,7 @@ void train_to_the_goal(const Settings& settings, const Task& task, Classifier& m
 
   model.train();
   while (!trainer.done()) {
+    const auto begin = std::chrono::steady_clock::now();
     const Batch batch = supply->next();
     const double samples = progress.samples(trainer.status().samples, own_samples, members());
     set_learning_rate(optimizer, schedule.learning_rate(samples / static_cast<double>(options.sample_goal)));
@@ -110,6 +118,7 @@ void train_to_the_goal(const Settings& settings, const Task& task, Classifier& m
     optimizer.zero_grad();
     const auto loss = at::cross_entropy_loss(model.forward(batch.x), batch.y);
     loss.backward();
+    if (settings.straggler == options.rank) dawdle(begin, settings.straggler_factor);
     trainer.step(settings.batch_size);
     own_samples += settings.batch_size;
 

@@ -103,6 +103,20 @@ TEST(Settings, RunThreadsOverTheInprocTransport) {
   EXPECT_EQ(parse({"--workers", "4", "--transport", "libfabric"}).settings.options.transport, "libfabric");
 }
 
+TEST(Settings, TakeAStraggler) {
+  EXPECT_EQ(parse({}).settings.straggler, -1);
+  const auto parsed = parse({"--workers", "8", "--straggler", "5:2.5"});
+  EXPECT_EQ(parsed.settings.straggler, 5);
+  EXPECT_DOUBLE_EQ(parsed.settings.straggler_factor, 2.5);
+  EXPECT_EQ(parse({"--straggler", "5"}).code, 2);
+  for (const char* wrong : {"8:4", "-1:4", "1.5:4", "1:0.5", "1:nan"}) {
+    const std::string flag = std::string("--straggler=") + wrong;
+    const auto refused = parse({"--workers", "8", flag.c_str()});
+    EXPECT_FALSE(refused.code.has_value()) << wrong;
+    EXPECT_THAT(refused.error, HasSubstr("RANK:FACTOR")) << wrong;
+  }
+}
+
 TEST(Settings, RefuseWhatCannotBe) {
   for (const std::vector<const char*>& line : std::vector<std::vector<const char*>>{{"--dataset", "mnist"},
                                                                                     {"--epochs", "0"},
