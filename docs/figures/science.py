@@ -358,7 +358,10 @@ def second_half(report):
 
 def seconds_to(loss, report):
     """When the workers' mean loss was first at `loss`."""
-    return next(point["seconds"] for point in report["trace"] if point["loss"] is not None and point["loss"] <= loss)
+    for point in report["trace"]:
+        if point["loss"] is not None and point["loss"] <= loss:
+            return point["seconds"]
+    sys.exit(f"a run of {report['algorithm']} with seed {report['seed']} never came to a loss of {loss}")
 
 
 def spread(values):

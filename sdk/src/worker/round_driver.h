@@ -26,7 +26,7 @@ namespace duet::worker {
 /// the other in the order of topology/matchings.h, by the very exchange of meetings. The differences gather
 /// in z, which no snapshot reads, so that all of a round's are of the positions before it: α = 0 and α̃ = 2w
 /// put −2w·m there, and at the end one mixing with c = ½ brings half of it into d, and z back to 0
-/// (docs/decisions/0017). x + d + ½z is kept throughout, whatever breaks in between.
+/// (docs/decisions/0020). x + d + ½z is kept throughout, whatever breaks in between.
 ///
 /// A round and its exchanges have a number, the same on all workers. Whoever is gone, has finished without
 /// this round, or has long been past it, is left out of it, and a neighbour whose exchange broke is taken up
