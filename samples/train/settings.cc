@@ -182,6 +182,11 @@ std::optional<int> parse(int argc, const char* const* argv, Settings& settings) 
       ->check(CLI::Range(0, 65535))
       ->capture_default_str();
   app.add_flag("--no-metrics", no_metrics, "Serve no Prometheus metrics")->excludes("--metrics-port");
+  app.add_option("--step-time", settings.step_time,
+                 "Seconds that a step takes at least (it sleeps): workers of one machine then are as if each "
+                 "had a device of its own")
+      ->check(CLI::Range(0.0, 3600.0))
+      ->capture_default_str();
   std::vector<double> straggler;
   app.add_option(
          "--straggler", straggler,

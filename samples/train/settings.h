@@ -28,7 +28,8 @@ struct Settings {
   std::size_t image_side = 224;  ///< imagenet: of what the network sees
   std::size_t context = 64;      ///< text: characters
 
-  int straggler = -1;  ///< a rank whose steps take straggler_factor times as long as they would; -1: nobody's
+  double step_time = 0.0;  ///< seconds that a step takes at least
+  int straggler = -1;      ///< a rank whose steps take straggler_factor times as long; -1: nobody's
   double straggler_factor = 1.0;
 
   std::filesystem::path report;  ///< empty: none

@@ -89,10 +89,12 @@ std::vector<std::size_t> own_samples_of(const Settings& settings, const duet::Op
   return std::move(parts[static_cast<std::size_t>(options.rank)]);
 }
 
-// A slow machine: as if what began at `begin` had taken `factor` times as long.
-void dawdle(std::chrono::steady_clock::time_point begin, double factor) {
+// A machine of another speed, or a device's step that costs this processor little: as if what began at
+// `begin` had taken `factor` times as long as it did, or as `least` seconds.
+void dawdle(std::chrono::steady_clock::time_point begin, double least, double factor) {
   const std::chrono::duration<double> worked = std::chrono::steady_clock::now() - begin;
-  std::this_thread::sleep_for((factor - 1.0) * worked);
+  const std::chrono::duration<double> whole(factor * std::max(worked.count(), least));
+  std::this_thread::sleep_for(whole - worked);
 }
 
 // Gradient steps until the samples of all workers have reached the goal.
@@ -107,6 +109,8 @@ void train_to_the_goal(const Settings& settings, const Task& task, Classifier& m
   std::uint64_t own_samples = 0;
   const auto members = [&] { return options.world_size - static_cast<int>(trainer.worker().lost().size()); };
   double smooth_loss = std::numeric_limits<double>::quiet_NaN();
+  const double factor = settings.straggler == options.rank ? settings.straggler_factor : 1.0;
+  const bool slower = factor > 1.0 || settings.step_time > 0.0;
 
   model.train();
   while (!trainer.done()) {
@@ -118,7 +122,7 @@ void train_to_the_goal(const Settings& settings, const Task& task, Classifier& m
     optimizer.zero_grad();
     const auto loss = at::cross_entropy_loss(model.forward(batch.x), batch.y);
     loss.backward();
-    if (settings.straggler == options.rank) dawdle(begin, settings.straggler_factor);
+    if (slower) dawdle(begin, settings.step_time, factor);
     trainer.step(settings.batch_size);
     own_samples += settings.batch_size;
 

@@ -77,6 +77,7 @@ void RoundDriver::begin_next(double now) {
   while (next_ < order_.size()) {
     peer_ = order_[next_++];
     passed_at_ = 0.0;
+    patience_ = timeout_;
     if (liveness_.members().of(peer_).phase == Phase::kGone || will_not_come(now)) {
       link().connection.reset();
       peer_ = -1;
@@ -111,10 +112,10 @@ void RoundDriver::open(double now) {
   const bool accepts = options_.rank < peer_;
   if (!accepts) {
     if (context_.needs_tickets()) {
-      tickets_.await(now, peer_, named, now + timeout_);
+      tickets_.await(now, peer_, named, now + patience_);
     } else {
-      mine.connection =
-          context_.connect(name, named, roster_.transport_address(peer_), nanoseconds_from_now(timeout_), {});
+      mine.connection = context_.connect(name, named, roster_.transport_address(peer_),
+                                         nanoseconds_from_now(patience_), {});
       begin_exchange(now);
     }
     return;
@@ -129,7 +130,7 @@ void RoundDriver::open(double now) {
       support::warning("rank {}: no ticket for rank {}: {}", options_.rank, peer_, error.what());
     }
   }
-  mine.connection = context_.accept(name, named, nanoseconds_from_now(timeout_), ticket);
+  mine.connection = context_.accept(name, named, nanoseconds_from_now(patience_), ticket);
   begin_exchange(now);
 }
 
@@ -142,7 +143,7 @@ void RoundDriver::on_ticket(int from, const control::Ticket& ticket) {
   if (!awaited) return;
   link().connection =
       context_.connect(fmt::format("rank {}", peer_), session(peer_), roster_.transport_address(peer_),
-                       nanoseconds_from_now(timeout_), *awaited);
+                       nanoseconds_from_now(patience_), *awaited);
 }
 
 void RoundDriver::begin_exchange(double now) {
@@ -153,7 +154,7 @@ void RoundDriver::begin_exchange(double now) {
   plan.coefficients.alpha = 0.0;
   plan.coefficients.alpha_tilde_minus_alpha = 2.0 * link().weight;
   plan.wire = options_.wire;
-  plan.timeout = timeout_;
+  plan.timeout = patience_;
   exchange_ = std::make_unique<exchange::Meeting>(replica_, *link().connection, staging_, plan, now);
 }
 
@@ -209,9 +210,13 @@ void RoundDriver::end_exchange(double now, const std::string& why_not) {
       mine.statistics.last_distance = std::sqrt(result.squared_distance);
     } else {
       error = result.error;
-      // A connection of before, which the peer had closed meanwhile, is not this round's failure: nothing
-      // came over it, and the peer waits for a new one.
-      if (reused_ && result.blocks_applied == 0 && why_not.empty()) {
+      // A connection of before, which the peer had closed meanwhile, is not this round's failure: the peer
+      // may be waiting for a new one. Or it is not, having all that it needed: it is waited for no longer
+      // than for a meeting, as others may be waiting for this worker (on a triangle it would be the peer
+      // itself).
+      if (reused_ && result.blocks_applied == 0 && !result.rejected &&
+          result.reason != FailureReason::kTimeout && why_not.empty()) {
+        patience_ = std::min(timeout_, options_.meeting_timeout);
         exchange_.reset();
         mine.connection.reset();
         open(now);

@@ -26,7 +26,8 @@ namespace duet::worker {
 /// the other in the order of topology/matchings.h, by the very exchange of meetings. The differences gather
 /// in z, which no snapshot reads, so that all of a round's are of the positions before it: α = 0 and α̃ = 2w
 /// put −2w·m there, and at the end one mixing with c = ½ brings half of it into d, and z back to 0
-/// (docs/decisions/0020). x + d + ½z is kept throughout, whatever breaks in between.
+/// (docs/decisions/0020). x + d + ½z is kept throughout, but for the blocks in flight of an
+/// exchange that breaks.
 ///
 /// A round and its exchanges have a number, the same on all workers. Whoever is gone, has finished without
 /// this round, or has long been past it, is left out of it, and a neighbour whose exchange broke is taken up
@@ -88,6 +89,7 @@ class RoundDriver {
   std::size_t next_ = 0;    ///< of order_
   int peer_ = -1;           ///< whose turn it is; −1: all had theirs
   bool reused_ = false;     ///< its connection is one of an earlier round
+  double patience_ = 0.0;   ///< seconds without progress until its exchange is given up
   double passed_at_ = 0.0;  ///< when the peer was first seen to be past this round; 0: it was not
   std::unique_ptr<exchange::Meeting> exchange_;
   std::size_t mixed_ = 0;  ///< blocks, at the end of a round

@@ -108,6 +108,10 @@ TEST(Settings, TakeAStraggler) {
   const auto parsed = parse({"--workers", "8", "--straggler", "5:2.5"});
   EXPECT_EQ(parsed.settings.straggler, 5);
   EXPECT_DOUBLE_EQ(parsed.settings.straggler_factor, 2.5);
+  EXPECT_EQ(parse({}).settings.step_time, 0.0);
+  EXPECT_EQ(parse({"--step-time", "0.01"}).settings.step_time, 0.01);
+  EXPECT_EQ(parse({"--step-time", "-1"}).code, 2);
+  EXPECT_EQ(parse({"--step-time", "nan"}).code, 2);
   EXPECT_EQ(parse({"--straggler", "5"}).code, 2);
   for (const char* wrong : {"8:4", "-1:4", "1.5:4", "1:0.5", "1:nan"}) {
     const std::string flag = std::string("--straggler=") + wrong;

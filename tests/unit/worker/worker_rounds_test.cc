@@ -113,6 +113,37 @@ TEST(DPsgd, GoesOnThroughBrokenConnectionsAndWithoutALeaver) {
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(120));
 }
 
+/// An exchange that breaks on one side alone leaves that side waiting for a peer that has gone on, and on a
+/// triangle the peer's next ones are waiting for it: nobody waits as long as a step may take.
+TEST(DPsgd, OnATriangleNobodyWaitsInACircleWhateverBreaks) {
+  constexpr int kWorkers = 3, kSteps = 60;
+  Options options = threads_options();
+  options.algorithm = "dpsgd";
+  options.faults = "disconnect=0.004,corrupt=0.004,seed=11";
+  options.keep_start = true;  // the start's broadcast has no second try
+  options.block_bytes = 400;
+  options.meeting_timeout = 0.5;
+  options.heartbeat_interval = 0.1;
+  std::atomic<std::uint64_t> failures{0};
+  std::atomic<int> stepping{kWorkers};
+  const auto begin = std::chrono::steady_clock::now();
+  const auto errors = run_workers(kWorkers, options, [&](const Options& mine) {
+    std::vector<float> x(1000, static_cast<float>(mine.rank));
+    Worker worker(mine, {Buffer{x.data(), x.size()}});
+    for (int step = 0; step < kSteps; ++step)
+      worker.step([] {});
+    for (const auto& edge : worker.statistics().edges)
+      failures += edge.failures;
+    --stepping;
+    while (stepping > 0)
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  });
+  for (const auto& error : errors)
+    EXPECT_EQ(error, "");
+  EXPECT_GT(failures, 5U);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(120));
+}
+
 TEST(DPsgd, WhoFinishesEarlierIsNotWaitedFor) {
   constexpr int kWorkers = 4;
   Options options = threads_options();
