@@ -18,7 +18,7 @@ struct Common {
   double rate = 1.0;
   int seeds = 4;
   std::uint64_t first_seed = 1;
-  int jobs = 0;  ///< seeds at a time; 0: as many as this process may use processors
+  int jobs = 0;  ///< seeds at a time, at most as many as this process may use processors; 0: so many
   std::string report;
   std::string slow_edges;
   std::string stragglers;

@@ -5,7 +5,7 @@
 #include "sim/commands.h"
 #include "sim/progress.h"
 #include "sim/report.h"
-#include "sim/seeds.h"
+#include "simulation/seeds.h"
 
 namespace duet::sim {
 
@@ -44,8 +44,8 @@ void run(GossipCommand command) {
   std::vector<simulation::GossipResult> results(count);
   {
     ProgressBar bar(common.seeds);
-    const int jobs = common.jobs > 0 ? common.jobs : usable_processors();
-    run_all(common.seeds, jobs, [&](int k) {
+    const int jobs = common.jobs > 0 ? common.jobs : simulation::usable_processors();
+    simulation::run_all(common.seeds, jobs, [&](int k) {
       simulation::GossipOptions options = command.options;
       options.seed = common.first_seed + static_cast<std::uint64_t>(k);
       auto& result = results[static_cast<std::size_t>(k)];

@@ -60,7 +60,8 @@ void add_common(CLI::App& app, Common& common, simulation::Scenario& scenario) {
 
   app.add_option("--seeds", common.seeds, "Runs, each with a seed of its own")->capture_default_str();
   app.add_option("--first-seed", common.first_seed, "The others follow it")->capture_default_str();
-  app.add_option("--jobs", common.jobs, "Runs at a time; 0: one for each processor")->capture_default_str();
+  app.add_option("--jobs", common.jobs, "Runs at a time, at most one for each processor; 0: so many")
+      ->capture_default_str();
   app.add_option("--report", common.report, "FILE.csv (a line for each run) or FILE.json (all of it)");
 }
 

@@ -5,7 +5,7 @@
 #include "sim/commands.h"
 #include "sim/progress.h"
 #include "sim/report.h"
-#include "sim/seeds.h"
+#include "simulation/seeds.h"
 
 namespace duet::sim {
 
@@ -43,8 +43,8 @@ void run(TrainCommand command) {
   std::vector<Json> runs(count);
   {
     ProgressBar bar(common.seeds);
-    const int jobs = common.jobs > 0 ? common.jobs : usable_processors();
-    run_all(common.seeds, jobs, [&](int k) {
+    const int jobs = common.jobs > 0 ? common.jobs : simulation::usable_processors();
+    simulation::run_all(common.seeds, jobs, [&](int k) {
       simulation::TrainingOptions options = command.options;
       options.seed = common.first_seed + static_cast<std::uint64_t>(k);
       runs[static_cast<std::size_t>(k)] = as_json(
