@@ -73,11 +73,17 @@ void Fleet::plan_crashes(PairingRun& run, double length) {
   for (const Network::Crash& crash : network_.crashes()) {
     run.queue().at(crash.at * length, [this, &run, worker = crash.worker] {
       on_crash(worker);
+      settled_each_ = meetings_each(run);
+      settled_ = run.total_meetings();
       population_.lose(worker);
       run.crash(worker);
       run.queue().after(scenario_.gone_after, [this, &run] { repair(run); });
     });
   }
+}
+
+double Fleet::meetings_each(const PairingRun& run) const {
+  return settled_each_ + 2.0 * static_cast<double>(run.total_meetings() - settled_) / population_.members();
 }
 
 // As the worker does it: the policy's graph among those present, and its constants where they are to be had

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "duet/error.h"
 #include "simulation/fleet.h"
@@ -142,31 +143,33 @@ GossipResult run_gossip(const Topology& topology, const GossipOptions& options, 
   const double start = gossip.squared_distance();
   const Vector invariant = gossip.population().mean_invariant();
   const Vector mean = gossip.population().mean_position();
-  const double workers = topology.workers();
   GossipResult result;
   result.curve.push_back({0.0, 0.0, 1.0});
   std::uint64_t seen = 0;
   double last = 0.0;
-  while (run.now() < last + kPatience && run.run_next(last + kPatience)) {
+  bool ends = false;
+  while (!ends && run.now() < last + kPatience && run.run_next(last + kPatience)) {
     if (run.total_meetings() == seen) continue;
     seen = run.total_meetings();
     last = run.now();
-    result.meetings = 2.0 * static_cast<double>(seen) / workers;
+    result.meetings = gossip.meetings_each(run);
     const bool point = result.meetings >= result.curve.back().meetings + 1.0;
     if (point) gossip.count_anew();  // as much work as the meetings since the last point
     result.squared_distance = gossip.squared_distance() / start;
     result.reached = result.squared_distance <= options.reduction;
     result.diverged = !(result.squared_distance < kDiverged);
-    const bool ends = result.reached || result.diverged || result.meetings >= options.most_meetings;
+    ends = result.reached || result.diverged || result.meetings >= options.most_meetings;
     if (ends || point) {
       result.curve.push_back({run.now(), result.meetings, result.squared_distance});
       if (progress) progress(done(options, result));
     }
-    if (ends) break;
   }
+  result.fell_apart = !ends;
+  result.members = gossip.population().members();
   result.seconds = run.now();
   result.squared_distance = gossip.population().squared_distance() / start;
-  // Not so long as some are gone: their share went with them.
+  // Of those who died their share went with them.
+  result.invariant_drift = result.mean_wander = std::numeric_limits<double>::quiet_NaN();
   if (gossip.population().members() == topology.workers()) {
     const double scale = std::sqrt(start);
     result.invariant_drift = norm_of_difference(gossip.population().mean_invariant(), invariant) / scale;

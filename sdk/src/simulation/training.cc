@@ -106,6 +106,7 @@ void Trainers::update(int worker, Population& population) {
 bool Record::add(double seconds, double steps, double meetings, const Population& population,
                  const Trainers& trainers) {
   TrainingPoint point;
+  result_.members = population.members();
   point.seconds = seconds;
   point.steps = steps;
   point.meetings = meetings;
@@ -134,8 +135,8 @@ TrainingResult run_training(const Topology& topology, const TrainingOptions& opt
     const double now = std::min(k * options.record_every, options.length);
     run.run_until(now);
     const double steps = static_cast<double>(training.trainers().steps()) / workers;
-    const double meetings = 2.0 * static_cast<double>(run.total_meetings()) / workers;
-    if (!record.add(now, steps, meetings, training.population(), training.trainers())) break;
+    if (!record.add(now, steps, training.meetings_each(run), training.population(), training.trainers()))
+      break;
     if (progress) progress(now / options.length);
   }
   return record.take();

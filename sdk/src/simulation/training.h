@@ -23,14 +23,16 @@ struct TrainingOptions : Scenario {
 
 struct TrainingPoint {
   double seconds = 0.0;
-  double steps = 0.0;      ///< per worker
-  double meetings = 0.0;   ///< per worker; of step algorithms: averages, or rounds of gossip
+  double steps = 0.0;  ///< per worker of the start: who died makes none any more
+  /// Per living worker, each when it ends; of step algorithms: averages, or rounds of gossip.
+  double meetings = 0.0;
   double consensus = 0.0;  ///< the consensus distance
   double loss = 0.0;       ///< at the mean of x + d + ½z
 };
 
 struct TrainingResult {
   bool diverged = false;  ///< the consensus distance grew beyond 10⁴, or is no number
+  int members = 0;        ///< who lived at the end
   std::vector<TrainingPoint> curve;
   double seconds_to_target = -1.0;  ///< −1: not reached
   /// Of the second half of the curve: root mean square of the consensus distance, mean of the loss.

@@ -16,6 +16,8 @@ Json as_json(std::uint64_t seed, const simulation::GossipResult& result, const T
   json["seed"] = seed;
   json["reached"] = result.reached;
   json["diverged"] = result.diverged;
+  json["fell_apart"] = result.fell_apart;
+  json["members"] = result.members;
   json["meetings"] = result.meetings;
   json["seconds"] = result.seconds;
   json["squared_distance"] = number(result.squared_distance);
@@ -58,12 +60,14 @@ void run(GossipCommand command) {
     });
   }
 
-  std::vector<double> meetings, seconds, rates, drifts, shares;
-  int diverged = 0;
+  std::vector<double> meetings, seconds, rates, drifts, shares, members;
+  int diverged = 0, fell_apart = 0;
   for (std::size_t k = 0; k < count; ++k) {
     diverged += results[k].diverged ? 1 : 0;
     shares.push_back(runs[k]["least_edge_share"].get<double>());
-    drifts.push_back(results[k].invariant_drift);
+    fell_apart += results[k].fell_apart ? 1 : 0;
+    members.push_back(results[k].members);
+    if (runs[k]["invariant_drift"].is_number()) drifts.push_back(results[k].invariant_drift);
     if (!results[k].reached && command.options.reduction > 0.0) continue;
     meetings.push_back(results[k].meetings);
     seconds.push_back(results[k].seconds);
@@ -89,6 +93,8 @@ void run(GossipCommand command) {
   summary["runs"] = common.seeds;
   summary["reached"] = meetings.size();
   summary["diverged"] = diverged;
+  summary["fell_apart"] = fell_apart;
+  summary["members"] = spread_of(members).mean;
   summary["meetings"] = spread_of(meetings).mean;
   summary["meetings_deviation"] = spread_of(meetings).deviation;
   summary["rate"] = spread_of(rates).mean;
@@ -106,13 +112,19 @@ void run(GossipCommand command) {
               << " runs";
   }
   if (diverged > 0) std::cout << ", " << diverged << " diverged";
+  if (fell_apart > 0) std::cout << ", " << fell_apart << " fell apart: nobody met any more";
   std::cout << "\n";
+  if (command.options.crashes > 0)
+    std::cout << "alive at the end      " << text(spread_of(members)) << " of " << common.workers << "\n";
   if (meetings.empty()) return;
   std::cout << "meetings per worker   " << text(spread_of(meetings)) << "\n"
             << "time, in steps        " << text(spread_of(seconds)) << "\n"
-            << "least used edge       " << text(spread_of(shares)) << " of its share\n"
-            << "drift of the mean     " << text(spread_of(drifts))
-            << " of the consensus distance at the start\n";
+            << "least used edge       " << text(spread_of(shares)) << " of its share\n";
+  // With deaths there is none, and of some of the runs it would say nothing about all.
+  if (drifts.size() == count) {
+    std::cout << "drift of the mean     " << text(spread_of(drifts))
+              << " of the consensus distance at the start\n";
+  }
 }
 
 }  // namespace duet::sim

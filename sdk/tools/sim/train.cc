@@ -16,6 +16,7 @@ Json as_json(std::uint64_t seed, const simulation::TrainingResult& result) {
   Json json;
   json["seed"] = seed;
   json["diverged"] = result.diverged;
+  json["members"] = result.members;
   json["consensus"] = number(result.consensus());
   json["loss"] = number(result.loss());
   json["last_consensus"] = number(last.consensus);
@@ -54,10 +55,11 @@ void run(TrainCommand command) {
   }
 
   int diverged = 0;
-  std::vector<double> consensus, loss, target, meetings;
+  std::vector<double> consensus, loss, target, meetings, members;
   for (const Json& run : runs) {
     diverged += run["diverged"].get<bool>() ? 1 : 0;
     meetings.push_back(run["meetings"].get<double>());
+    members.push_back(run["members"].get<double>());
     if (run["seconds_to_target"].is_number()) target.push_back(run["seconds_to_target"].get<double>());
     if (run["diverged"].get<bool>()) continue;
     consensus.push_back(run["consensus"].get<double>());
@@ -83,6 +85,7 @@ void run(TrainCommand command) {
   Json summary;
   summary["runs"] = common.seeds;
   summary["diverged"] = diverged;
+  summary["members"] = spread_of(members).mean;
   summary["consensus"] = spread_of(consensus).mean;
   summary["consensus_deviation"] = spread_of(consensus).deviation;
   summary["loss"] = spread_of(loss).mean;
@@ -97,6 +100,8 @@ void run(TrainCommand command) {
             << " runs of " << command.options.length << " steps";
   if (diverged > 0) std::cout << ", " << diverged << " diverged";
   std::cout << "\n";
+  if (command.options.crashes > 0)
+    std::cout << "alive at the end      " << text(spread_of(members)) << " of " << common.workers << "\n";
   if (!consensus.empty()) {
     std::cout << "consensus distance    " << text(spread_of(consensus)) << "  (second half of the run)\n"
               << "loss of the mean      " << text(spread_of(loss)) << "  (second half of the run)\n"
