@@ -25,7 +25,7 @@ bool needs_constants(const Scenario& scenario) {
 
 Fleet::Fleet(const Topology& topology, const Scenario& scenario)
     : topology_(topology),
-      scenario_(checked(scenario)),
+      scenario_(checked(scenario, topology)),
       network_(topology, scenario, scenario.seed),
       assumed_(assumed()),
       constants_(needs_constants(scenario) ? assumed_.constants() : Constants{}),

@@ -13,7 +13,8 @@ namespace duet::simulation {
 /// Pure gossip: workers that start from random vectors and only meet. The mixing, the clock, the pairing are
 /// those of the real worker; the network and the trainers' steps are virtual.
 struct GossipOptions : Scenario {
-  double reduction = 1e-6;      ///< run until the squared consensus distance has fallen to this
+  /// Run until the squared consensus distance has fallen to this; 0: until most_meetings.
+  double reduction = 1e-6;
   double most_meetings = 4000;  ///< per worker: then it is given up
 };
 

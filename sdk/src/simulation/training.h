@@ -40,7 +40,8 @@ struct TrainingResult {
   double loss() const;
 };
 
-/// Throws ConfigurationError: an algorithm, objective or condition that cannot be.
+/// Throws ConfigurationError: an algorithm, objective or condition that cannot be; options of meetings for an
+/// algorithm that has none.
 TrainingResult run_training(const Topology& topology, const TrainingOptions& options,
                             const Progress& progress = {});
 

@@ -1,4 +1,5 @@
 #include <cmath>
+#include <sstream>
 
 #include "duet/error.h"
 #include "sim/commands.h"
@@ -7,6 +8,9 @@
 namespace duet::sim {
 
 namespace {
+
+// Of a graph, as Topology::make() has it, which does not know what the option is called.
+constexpr double kLeastRate = 1e-6, kMostRate = 1e6;
 
 std::string graph_help() {
   std::string text = "One of";
@@ -71,12 +75,19 @@ void add_options(CLI::App& app, GossipCommand& command) {
   add_common(app, command.common, command.options);
   simulation::GossipOptions& options = command.options;
   app.add_option("--algorithm", options.algorithm, "a2cid2, adpsgd")->capture_default_str();
-  app.add_flag("--always-available", options.unlimited_budget, "No steps, no budget: meetings all the time");
+  CLI::Option* const always = app.add_flag("--always-available", options.unlimited_budget,
+                                           "No steps, no budget: meetings all the time");
+  // Of steps and of the budget, neither of which there is then.
+  for (const char* ignored :
+       {"--compute", "--spread", "--stragglers", "--deterministic-budget", "--delivered"})
+    always->excludes(app.get_option(ignored));
   app.add_option(
          "--reduction", options.reduction,
          "Until the squared consensus distance is this share of the start's; 0: until --most-meetings")
       ->capture_default_str();
-  app.add_option("--most-meetings", options.most_meetings, "Per worker: then it is given up")
+  app.add_option(
+         "--most-meetings", options.most_meetings,
+         "Per worker: then it is given up. Counted when they end; the distance has them from their beginning")
       ->capture_default_str();
 }
 
@@ -111,9 +122,11 @@ Topology prepare(const Common& common, simulation::Scenario& scenario) {
     throw ConfigurationError("--workers " + std::to_string(common.workers) +
                              ": a run needs at least 2 workers; one alone has nobody to meet");
   }
-  if (!(common.rate > 0.0) || !std::isfinite(common.rate)) {
-    throw ConfigurationError("--rate " + std::to_string(common.rate) +
-                             ": meetings per step and worker, a number above 0");
+  if (!(common.rate >= kLeastRate && common.rate <= kMostRate)) {
+    std::ostringstream problem;
+    problem << "--rate " << common.rate << ": meetings per step and worker, from " << kLeastRate << " to "
+            << kMostRate;
+    throw ConfigurationError(problem.str());
   }
   if (common.seeds < 1) throw ConfigurationError("--seeds " + std::to_string(common.seeds) + ": at least 1");
   if (common.jobs < 0) throw ConfigurationError("--jobs " + std::to_string(common.jobs) + ": at least 0");
@@ -146,6 +159,8 @@ Topology prepare(const Common& common, simulation::Scenario& scenario) {
   }
   if (scenario.bytes > 0.0 && scenario.bandwidth <= 0.0)
     throw ConfigurationError("--bytes says nothing without --bandwidth; give both");
+  if (scenario.bandwidth > 0.0 && scenario.bytes <= 0.0)
+    throw ConfigurationError("--bandwidth says nothing without --bytes; give both");
   scenario.latency_spread = scenario.latency;
   scenario.graphs = named_policy(common.graph, common.workers, common.rate);
   return Topology::make(common.graph, common.workers, common.rate);
