@@ -73,21 +73,10 @@ void run(GossipCommand command) {
     seconds.push_back(results[k].seconds);
     if (runs[k]["rate"].is_number()) rates.push_back(runs[k]["rate"].get<double>());
   }
-  Json settings;
-  settings["program"] = "duet-sim gossip " DUET_VERSION_STRING;
-  settings["graph"] = common.graph;
-  settings["workers"] = common.workers;
-  settings["rate"] = common.rate;
-  settings["algorithm"] = command.options.algorithm;
-  settings["clock"] = command.options.clock;
-  settings["pairing"] = command.options.policy;
-  settings["constants"] = command.options.constants;
-  settings["delivered"] = command.options.delivered;
-  settings["meeting_time"] = command.options.meeting_time;
+  Json settings = settings_of("duet-sim gossip " DUET_VERSION_STRING, common, command.options);
   settings["always_available"] = command.options.unlimited_budget;
-  settings["slow_edges"] = common.slow_edges;
-  settings["stragglers"] = common.stragglers;
   settings["reduction"] = command.options.reduction;
+  settings["most_meetings"] = command.options.most_meetings;
   settings["curve"] = {"seconds", "meetings", "squared_distance"};
   Json summary;
   summary["runs"] = common.seeds;

@@ -166,4 +166,37 @@ Topology prepare(const Common& common, simulation::Scenario& scenario) {
   return Topology::make(common.graph, common.workers, common.rate);
 }
 
+Json settings_of(const std::string& program, const Common& common, const simulation::Scenario& scenario) {
+  Json settings;
+  settings["program"] = program;
+  settings["graph"] = common.graph;
+  settings["workers"] = common.workers;
+  settings["rate"] = common.rate;
+  settings["algorithm"] = scenario.algorithm;
+  settings["clock"] = scenario.clock;
+  settings["pairing"] = scenario.policy;
+  settings["constants"] = scenario.constants;
+  settings["delivered"] = scenario.delivered;
+  settings["eta_factor"] = scenario.eta_factor;
+  settings["alpha_tilde_factor"] = scenario.alpha_tilde_factor;
+  settings["deterministic_budget"] = scenario.deterministic_budget;
+  settings["compute"] = scenario.compute;
+  settings["spread"] = scenario.step_spread;
+  settings["stragglers"] = common.stragglers;
+  settings["meeting_time"] = scenario.meeting_time;
+  settings["bytes"] = scenario.bytes;
+  settings["bandwidth"] = scenario.bandwidth;
+  settings["slow_edges"] = common.slow_edges;
+  settings["latency"] = scenario.latency;
+  settings["loss"] = scenario.loss;
+  settings["crashes"] = scenario.crashes;
+  settings["gone_after"] = scenario.gone_after;
+  settings["torn"] = common.torn;
+  settings["wire"] = common.wire;
+  settings["dimension"] = scenario.dimension;
+  settings["seeds"] = common.seeds;
+  settings["first_seed"] = common.first_seed;
+  return settings;
+}
+
 }  // namespace duet::sim
