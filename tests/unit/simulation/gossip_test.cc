@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "duet/error.h"
 #include "simulation/gossip.h"
 #include "simulation/measured_graph.h"
 
@@ -54,6 +55,13 @@ TEST(MeasuredGraph, HasTheRatesThatAreMeantWhereTheNetworkDeliversThem) {
   for (int worker = 0; worker < 8; ++worker)
     EXPECT_NEAR(measured.rate_of(worker), 1.0, 0.2) << worker;
   EXPECT_NEAR(measured.constants().chi1 / meant.constants().chi1, 1.0, 0.3);
+}
+
+TEST(MeasuredGraph, TriesLongEnoughToMissNoEdge) {
+  const Topology meant = Topology::make("ring", 8, 0.01);
+  EXPECT_EQ(measured_graph(meant, trial(meant, 0.02)).edge_count(), 8U);
+  const Topology never = Topology::make("ring", 8, 1e-6);
+  EXPECT_THROW(measured_graph(never, trial(never, 0.02)), ConfigurationError);
 }
 
 TEST(MeasuredGraph, SeesTheEdgeThatIsSlow) {
