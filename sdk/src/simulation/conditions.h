@@ -29,7 +29,7 @@ struct Conditions {
       0.0;  ///< share of the edges, drawn once, on which a meeting takes slow_factor times as long
   double slow_factor = 5.0;
 
-  double latency = 1e-4;  ///< of a control message: uniform in [latency, latency + latency_spread]
+  double latency = 1e-4;  ///< of a control message, > 0: uniform in [latency, latency + latency_spread]
   double latency_spread = 1e-4;
   double loss = 0.0;  ///< share of control messages
 
@@ -41,7 +41,8 @@ struct Conditions {
 class Network {
  public:
   /// Throws ConfigurationError that names the condition: negative times, shares outside [0, 1], more
-  /// stragglers or crashes than there can be, an unknown kind of compute.
+  /// stragglers or crashes than there can be, an unknown kind of compute; and what would let virtual time
+  /// stand still: no latency, factors and spreads beyond all measure.
   Network(const Topology& topology, const Conditions& conditions, std::uint64_t seed);
 
   double step_time(int worker, Random& chance) const;

@@ -25,7 +25,7 @@ bool needs_constants(const Scenario& scenario) {
 
 Fleet::Fleet(const Topology& topology, const Scenario& scenario)
     : topology_(topology),
-      scenario_(checked(scenario)),
+      scenario_(checked(scenario, topology)),
       network_(topology, scenario, scenario.seed),
       assumed_(assumed()),
       constants_(needs_constants(scenario) ? assumed_.constants() : Constants{}),
@@ -73,11 +73,17 @@ void Fleet::plan_crashes(PairingRun& run, double length) {
   for (const Network::Crash& crash : network_.crashes()) {
     run.queue().at(crash.at * length, [this, &run, worker = crash.worker] {
       on_crash(worker);
+      settled_each_ = meetings_each(run);
+      settled_ = run.total_meetings();
       population_.lose(worker);
       run.crash(worker);
       run.queue().after(scenario_.gone_after, [this, &run] { repair(run); });
     });
   }
+}
+
+double Fleet::meetings_each(const PairingRun& run) const {
+  return settled_each_ + 2.0 * static_cast<double>(run.total_meetings() - settled_) / population_.members();
 }
 
 // As the worker does it: the policy's graph among those present, and its constants where they are to be had

@@ -27,6 +27,9 @@ class Fleet : public PairingRun::Listener {
   /// gone_after later, and then the graph is made anew among the living, with its constants.
   void plan_crashes(PairingRun& run, double length);
 
+  /// Meetings that have ended, of each worker, in the mean over those who lived at the time.
+  double meetings_each(const PairingRun& run) const;
+
   void on_step(double now, int worker) override;
   void on_meeting_began(double now, int offerer, int accepter) override;
 
@@ -52,7 +55,9 @@ class Fleet : public PairingRun::Listener {
   std::unique_ptr<MeetingAlgorithm> algorithm_;
   Population population_;
   std::vector<std::unique_ptr<dynamics::MeetingClock>> clocks_;
-  Random torn_;  ///< a stream of its own, so that nothing else depends on it
+  std::uint64_t settled_ = 0;  ///< meetings up to the last death
+  double settled_each_ = 0.0;  ///< meetings_each() then
+  Random torn_;                ///< a stream of its own, so that nothing else depends on it
 };
 
 }  // namespace duet::simulation

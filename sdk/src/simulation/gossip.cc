@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "duet/error.h"
 #include "simulation/fleet.h"
@@ -13,8 +14,12 @@ namespace {
 using Vector = std::vector<double>;
 
 constexpr double kDiverged = 1e12;
-// Nothing happens for so long only when the workers have fallen apart for good.
+// Nobody meets for so long only when the workers have fallen apart for good: this many steps, or this many
+// times as long as a worker waits for a meeting on average.
 constexpr double kPatience = 1e4;
+constexpr double kPatienceInMeetings = 100.0;
+// Whoever meets more rarely has no end that could be waited for.
+constexpr double kLeastMeetingsPerStep = 1e-6;
 
 double squared_norm(const Vector& x) {
   double sum = 0.0;
@@ -94,12 +99,25 @@ class Gossip final : public Fleet {
 void check(const Topology& topology, const GossipOptions& options) {
   if (topology.workers() < 2)
     throw ConfigurationError("gossip needs at least 2 workers; one alone has nobody to meet");
+  checked(options, topology);
   if (!(options.reduction >= 0.0 && options.reduction < 1.0))
     throw ConfigurationError("gossip cannot run until the squared consensus distance is " +
                              std::to_string(options.reduction) + " of the start; choose a share below 1");
   if (!(options.most_meetings > 0.0) || !std::isfinite(options.most_meetings))
     throw ConfigurationError("gossip that gives up after " + std::to_string(options.most_meetings) +
                              " meetings does nothing; choose a number > 0");
+  if (largest_rate(options, topology) < kLeastMeetingsPerStep)
+    throw ConfigurationError(
+        "--rate times --delivered: less than one meeting in a million steps; gossip has no end then");
+  if (options.unlimited_budget && options.clock == "wall" && options.algorithm == "a2cid2")
+    throw ConfigurationError(
+        "--always-available with --clock wall: that clock counts in steps, of which there are none, so "
+        "nothing would be mixed; use adaptive or meetings");
+}
+
+double patience(const Topology& topology, const GossipOptions& options) {
+  const double slowest = options.stragglers > 0 ? std::max(1.0, options.straggler_factor) : 1.0;
+  return std::max(kPatience, kPatienceInMeetings * slowest / largest_rate(options, topology));
 }
 
 /// How near the end a run is: by its meetings, or by how far the distance has fallen on its way.
@@ -142,31 +160,35 @@ GossipResult run_gossip(const Topology& topology, const GossipOptions& options, 
   const double start = gossip.squared_distance();
   const Vector invariant = gossip.population().mean_invariant();
   const Vector mean = gossip.population().mean_position();
-  const double workers = topology.workers();
+  const double patient = patience(topology, options);
   GossipResult result;
   result.curve.push_back({0.0, 0.0, 1.0});
   std::uint64_t seen = 0;
   double last = 0.0;
-  while (run.now() < last + kPatience && run.run_next(last + kPatience)) {
+  bool ends = false;
+  while (!ends && run.now() < last + patient && run.run_next(last + patient)) {
     if (run.total_meetings() == seen) continue;
     seen = run.total_meetings();
     last = run.now();
-    result.meetings = 2.0 * static_cast<double>(seen) / workers;
+    result.meetings = gossip.meetings_each(run);
     const bool point = result.meetings >= result.curve.back().meetings + 1.0;
     if (point) gossip.count_anew();  // as much work as the meetings since the last point
     result.squared_distance = gossip.squared_distance() / start;
-    result.reached = result.squared_distance <= options.reduction;
+    // A distance of 0 is no goal: who asks for it asks for all meetings.
+    result.reached = options.reduction > 0.0 && result.squared_distance <= options.reduction;
     result.diverged = !(result.squared_distance < kDiverged);
-    const bool ends = result.reached || result.diverged || result.meetings >= options.most_meetings;
+    ends = result.reached || result.diverged || result.meetings >= options.most_meetings;
     if (ends || point) {
       result.curve.push_back({run.now(), result.meetings, result.squared_distance});
       if (progress) progress(done(options, result));
     }
-    if (ends) break;
   }
+  result.fell_apart = !ends;
+  result.members = gossip.population().members();
   result.seconds = run.now();
   result.squared_distance = gossip.population().squared_distance() / start;
-  // Not so long as some are gone: their share went with them.
+  // Of those who died their share went with them.
+  result.invariant_drift = result.mean_wander = std::numeric_limits<double>::quiet_NaN();
   if (gossip.population().members() == topology.workers()) {
     const double scale = std::sqrt(start);
     result.invariant_drift = norm_of_difference(gossip.population().mean_invariant(), invariant) / scale;

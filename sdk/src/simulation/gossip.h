@@ -13,7 +13,8 @@ namespace duet::simulation {
 /// Pure gossip: workers that start from random vectors and only meet. The mixing, the clock, the pairing are
 /// those of the real worker; the network and the trainers' steps are virtual.
 struct GossipOptions : Scenario {
-  double reduction = 1e-6;      ///< run until the squared consensus distance has fallen to this
+  /// Run until the squared consensus distance has fallen to this; 0: until most_meetings.
+  double reduction = 1e-6;
   double most_meetings = 4000;  ///< per worker: then it is given up
 };
 
@@ -26,12 +27,18 @@ struct GossipPoint {
 struct GossipResult {
   bool reached = false;
   bool diverged = false;  ///< the squared consensus distance grew beyond 10¹², or is no number
-  /// Meetings that each worker took part in, in the mean, until then.
+  /// Nobody met any more, long before most_meetings. The run waits for that 10⁴ steps, or a hundred times as
+  /// long as a worker waits for a meeting on average.
+  bool fell_apart = false;
+  /// Meetings that each living worker took part in, in the mean, until then. A meeting acts when it begins
+  /// and counts when it ends: those under way, at most one of each worker, are in the distance and not in
+  /// here.
   double meetings = 0.0;
+  int members = 0;                ///< who lived at the end
   double seconds = 0.0;           ///< virtual
   double squared_distance = 0.0;  ///< in the end, as a share of the start
   /// How far the mean of x + d + ½z, and that of x + d, moved, as a share of the starting consensus distance.
-  /// Nothing but rounding and torn meetings moves the first.
+  /// Nothing but rounding and torn meetings moves the first. NaN when somebody died.
   double invariant_drift = 0.0;
   double mean_wander = 0.0;
   std::map<std::pair<int, int>, std::uint64_t> edge_meetings;

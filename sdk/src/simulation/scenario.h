@@ -35,10 +35,14 @@ struct Scenario : Conditions {
   std::shared_ptr<const TopologyPolicy> graphs;
 };
 
-/// The scenario, if it can be. Throws ConfigurationError that names what cannot: an unknown kind of
-/// constants, a factor or share out of its range, a model of dimension 0. (Conditions are checked by Network,
-/// names of algorithms, clocks and pairings by whoever makes them.)
-const Scenario& checked(const Scenario& scenario);
+/// The scenario, if it can be on that graph. Throws ConfigurationError that names what cannot: an unknown
+/// kind of constants, a factor or share out of its range, a model of dimension 0, more meetings per step than
+/// can be drawn. (Conditions are checked by Network, names of algorithms, clocks and pairings by whoever
+/// makes them.)
+const Scenario& checked(const Scenario& scenario, const Topology& topology);
+
+/// Meetings per step that the busiest worker is to have.
+double largest_rate(const Scenario& scenario, const Topology& topology);
 
 /// Told now and then how much of a run is done, 0 … 1.
 using Progress = std::function<void(double)>;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string>
+#include <utility>
 
 #include "duet/algorithm.h"
 #include "duet/error.h"
@@ -33,8 +35,31 @@ class Training final : public Fleet {
 // Beyond that a curve is a mistake, and fills the memory.
 constexpr double kMostRecords = 1e6;
 
+// A step algorithm has no meetings: what says how they are would be ignored, and the run taken for another.
+void check_step_algorithm(const TrainingOptions& options) {
+  if (algorithm_kind(options.algorithm) != AlgorithmKind::kStep) return;
+  const Scenario usual;
+  const std::pair<bool, const char*> of_meetings[] = {
+      {options.clock != usual.clock, "--clock"},
+      {options.policy != usual.policy, "--pairing"},
+      {options.delivered != usual.delivered, "--delivered"},
+      {options.constants != usual.constants, "--constants"},
+      {options.eta_factor != usual.eta_factor, "--eta-factor"},
+      {options.alpha_tilde_factor != usual.alpha_tilde_factor, "--alpha-tilde-factor"},
+      {options.deterministic_budget != usual.deterministic_budget, "--deterministic-budget"},
+      {options.loss != usual.loss, "--loss"},
+      {options.torn != usual.torn, "--torn"},
+  };
+  for (const auto& [given, option] : of_meetings)
+    if (given)
+      throw ConfigurationError(std::string(option) + " is of meetings; " + options.algorithm + " has none");
+  if (options.wire != usual.wire)
+    throw ConfigurationError("--wire: " + options.algorithm + " is simulated in float32 only");
+}
+
 void check(const Topology& topology, const TrainingOptions& options) {
-  checked(options);
+  checked(options, topology);
+  check_step_algorithm(options);
   const auto positive = [](double value, const char* name) {
     if (!(value > 0.0) || !std::isfinite(value))
       throw ConfigurationError(std::string(name) + " is " + std::to_string(value) + "; it must be > 0");
@@ -106,6 +131,7 @@ void Trainers::update(int worker, Population& population) {
 bool Record::add(double seconds, double steps, double meetings, const Population& population,
                  const Trainers& trainers) {
   TrainingPoint point;
+  result_.members = population.members();
   point.seconds = seconds;
   point.steps = steps;
   point.meetings = meetings;
@@ -134,8 +160,8 @@ TrainingResult run_training(const Topology& topology, const TrainingOptions& opt
     const double now = std::min(k * options.record_every, options.length);
     run.run_until(now);
     const double steps = static_cast<double>(training.trainers().steps()) / workers;
-    const double meetings = 2.0 * static_cast<double>(run.total_meetings()) / workers;
-    if (!record.add(now, steps, meetings, training.population(), training.trainers())) break;
+    if (!record.add(now, steps, training.meetings_each(run), training.population(), training.trainers()))
+      break;
     if (progress) progress(now / options.length);
   }
   return record.take();

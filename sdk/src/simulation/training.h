@@ -23,14 +23,16 @@ struct TrainingOptions : Scenario {
 
 struct TrainingPoint {
   double seconds = 0.0;
-  double steps = 0.0;      ///< per worker
-  double meetings = 0.0;   ///< per worker; of step algorithms: averages, or rounds of gossip
+  double steps = 0.0;  ///< per worker of the start: who died makes none any more
+  /// Per living worker, each when it ends; of step algorithms: averages, or rounds of gossip.
+  double meetings = 0.0;
   double consensus = 0.0;  ///< the consensus distance
   double loss = 0.0;       ///< at the mean of x + d + ½z
 };
 
 struct TrainingResult {
   bool diverged = false;  ///< the consensus distance grew beyond 10⁴, or is no number
+  int members = 0;        ///< who lived at the end
   std::vector<TrainingPoint> curve;
   double seconds_to_target = -1.0;  ///< −1: not reached
   /// Of the second half of the curve: root mean square of the consensus distance, mean of the loss.
@@ -38,7 +40,8 @@ struct TrainingResult {
   double loss() const;
 };
 
-/// Throws ConfigurationError: an algorithm, objective or condition that cannot be.
+/// Throws ConfigurationError: an algorithm, objective or condition that cannot be; options of meetings for an
+/// algorithm that has none.
 TrainingResult run_training(const Topology& topology, const TrainingOptions& options,
                             const Progress& progress = {});
 

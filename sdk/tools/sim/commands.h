@@ -6,6 +6,7 @@
 #include <string>
 
 #include "duet/topology.h"
+#include "sim/report.h"
 #include "simulation/gossip.h"
 #include "simulation/training.h"
 
@@ -18,7 +19,7 @@ struct Common {
   double rate = 1.0;
   int seeds = 4;
   std::uint64_t first_seed = 1;
-  int jobs = 0;  ///< seeds at a time; 0: as many as this process may use processors
+  int jobs = 0;  ///< seeds at a time, at most as many as this process may use processors; 0: so many
   std::string report;
   std::string slow_edges;
   std::string stragglers;
@@ -42,6 +43,9 @@ void add_options(CLI::App& app, TrainCommand& command);
 /// Reads what is text in `common` into the scenario, and makes the graph. Throws ConfigurationError that
 /// names the option.
 Topology prepare(const Common& common, simulation::Scenario& scenario);
+
+/// All that both commands are told, for a report: two runs that may differ have settings that do.
+Json settings_of(const std::string& program, const Common& common, const simulation::Scenario& scenario);
 
 /// Run, print, report. What they throw: ConfigurationError before anything was run.
 void run(GossipCommand command);

@@ -5,7 +5,7 @@
 #include "sim/commands.h"
 #include "sim/progress.h"
 #include "sim/report.h"
-#include "sim/seeds.h"
+#include "simulation/seeds.h"
 
 namespace duet::sim {
 
@@ -16,6 +16,8 @@ Json as_json(std::uint64_t seed, const simulation::GossipResult& result, const T
   json["seed"] = seed;
   json["reached"] = result.reached;
   json["diverged"] = result.diverged;
+  json["fell_apart"] = result.fell_apart;
+  json["members"] = result.members;
   json["meetings"] = result.meetings;
   json["seconds"] = result.seconds;
   json["squared_distance"] = number(result.squared_distance);
@@ -44,8 +46,8 @@ void run(GossipCommand command) {
   std::vector<simulation::GossipResult> results(count);
   {
     ProgressBar bar(common.seeds);
-    const int jobs = common.jobs > 0 ? common.jobs : usable_processors();
-    run_all(common.seeds, jobs, [&](int k) {
+    const int jobs = common.jobs > 0 ? common.jobs : simulation::usable_processors();
+    simulation::run_all(common.seeds, jobs, [&](int k) {
       simulation::GossipOptions options = command.options;
       options.seed = common.first_seed + static_cast<std::uint64_t>(k);
       auto& result = results[static_cast<std::size_t>(k)];
@@ -58,37 +60,30 @@ void run(GossipCommand command) {
     });
   }
 
-  std::vector<double> meetings, seconds, rates, drifts, shares;
-  int diverged = 0;
+  std::vector<double> meetings, seconds, rates, drifts, shares, members;
+  int diverged = 0, fell_apart = 0;
   for (std::size_t k = 0; k < count; ++k) {
     diverged += results[k].diverged ? 1 : 0;
     shares.push_back(runs[k]["least_edge_share"].get<double>());
-    drifts.push_back(results[k].invariant_drift);
+    fell_apart += results[k].fell_apart ? 1 : 0;
+    members.push_back(results[k].members);
+    if (runs[k]["invariant_drift"].is_number()) drifts.push_back(results[k].invariant_drift);
     if (!results[k].reached && command.options.reduction > 0.0) continue;
     meetings.push_back(results[k].meetings);
     seconds.push_back(results[k].seconds);
     if (runs[k]["rate"].is_number()) rates.push_back(runs[k]["rate"].get<double>());
   }
-  Json settings;
-  settings["program"] = "duet-sim gossip " DUET_VERSION_STRING;
-  settings["graph"] = common.graph;
-  settings["workers"] = common.workers;
-  settings["rate"] = common.rate;
-  settings["algorithm"] = command.options.algorithm;
-  settings["clock"] = command.options.clock;
-  settings["pairing"] = command.options.policy;
-  settings["constants"] = command.options.constants;
-  settings["delivered"] = command.options.delivered;
-  settings["meeting_time"] = command.options.meeting_time;
+  Json settings = settings_of("duet-sim gossip " DUET_VERSION_STRING, common, command.options);
   settings["always_available"] = command.options.unlimited_budget;
-  settings["slow_edges"] = common.slow_edges;
-  settings["stragglers"] = common.stragglers;
   settings["reduction"] = command.options.reduction;
+  settings["most_meetings"] = command.options.most_meetings;
   settings["curve"] = {"seconds", "meetings", "squared_distance"};
   Json summary;
   summary["runs"] = common.seeds;
   summary["reached"] = meetings.size();
   summary["diverged"] = diverged;
+  summary["fell_apart"] = fell_apart;
+  summary["members"] = spread_of(members).mean;
   summary["meetings"] = spread_of(meetings).mean;
   summary["meetings_deviation"] = spread_of(meetings).deviation;
   summary["rate"] = spread_of(rates).mean;
@@ -106,13 +101,19 @@ void run(GossipCommand command) {
               << " runs";
   }
   if (diverged > 0) std::cout << ", " << diverged << " diverged";
+  if (fell_apart > 0) std::cout << ", " << fell_apart << " fell apart: nobody met any more";
   std::cout << "\n";
+  if (command.options.crashes > 0)
+    std::cout << "alive at the end      " << text(spread_of(members)) << " of " << common.workers << "\n";
   if (meetings.empty()) return;
   std::cout << "meetings per worker   " << text(spread_of(meetings)) << "\n"
             << "time, in steps        " << text(spread_of(seconds)) << "\n"
-            << "least used edge       " << text(spread_of(shares)) << " of its share\n"
-            << "drift of the mean     " << text(spread_of(drifts))
-            << " of the consensus distance at the start\n";
+            << "least used edge       " << text(spread_of(shares)) << " of its share\n";
+  // With deaths there is none, and of some of the runs it would say nothing about all.
+  if (drifts.size() == count) {
+    std::cout << "drift of the mean     " << text(spread_of(drifts))
+              << " of the consensus distance at the start\n";
+  }
 }
 
 }  // namespace duet::sim

@@ -1,4 +1,5 @@
 #include <cmath>
+#include <sstream>
 
 #include "duet/error.h"
 #include "sim/commands.h"
@@ -7,6 +8,9 @@
 namespace duet::sim {
 
 namespace {
+
+// Of a graph, as Topology::make() has it, which does not know what the option is called.
+constexpr double kLeastRate = 1e-6, kMostRate = 1e6;
 
 std::string graph_help() {
   std::string text = "One of";
@@ -60,7 +64,8 @@ void add_common(CLI::App& app, Common& common, simulation::Scenario& scenario) {
 
   app.add_option("--seeds", common.seeds, "Runs, each with a seed of its own")->capture_default_str();
   app.add_option("--first-seed", common.first_seed, "The others follow it")->capture_default_str();
-  app.add_option("--jobs", common.jobs, "Runs at a time; 0: one for each processor")->capture_default_str();
+  app.add_option("--jobs", common.jobs, "Runs at a time, at most one for each processor; 0: so many")
+      ->capture_default_str();
   app.add_option("--report", common.report, "FILE.csv (a line for each run) or FILE.json (all of it)");
 }
 
@@ -70,12 +75,19 @@ void add_options(CLI::App& app, GossipCommand& command) {
   add_common(app, command.common, command.options);
   simulation::GossipOptions& options = command.options;
   app.add_option("--algorithm", options.algorithm, "a2cid2, adpsgd")->capture_default_str();
-  app.add_flag("--always-available", options.unlimited_budget, "No steps, no budget: meetings all the time");
+  CLI::Option* const always = app.add_flag("--always-available", options.unlimited_budget,
+                                           "No steps, no budget: meetings all the time");
+  // Of steps and of the budget, neither of which there is then.
+  for (const char* ignored :
+       {"--compute", "--spread", "--stragglers", "--deterministic-budget", "--delivered"})
+    always->excludes(app.get_option(ignored));
   app.add_option(
          "--reduction", options.reduction,
          "Until the squared consensus distance is this share of the start's; 0: until --most-meetings")
       ->capture_default_str();
-  app.add_option("--most-meetings", options.most_meetings, "Per worker: then it is given up")
+  app.add_option(
+         "--most-meetings", options.most_meetings,
+         "Per worker: then it is given up. Counted when they end; the distance has them from their beginning")
       ->capture_default_str();
 }
 
@@ -110,9 +122,11 @@ Topology prepare(const Common& common, simulation::Scenario& scenario) {
     throw ConfigurationError("--workers " + std::to_string(common.workers) +
                              ": a run needs at least 2 workers; one alone has nobody to meet");
   }
-  if (!(common.rate > 0.0) || !std::isfinite(common.rate)) {
-    throw ConfigurationError("--rate " + std::to_string(common.rate) +
-                             ": meetings per step and worker, a number above 0");
+  if (!(common.rate >= kLeastRate && common.rate <= kMostRate)) {
+    std::ostringstream problem;
+    problem << "--rate " << common.rate << ": meetings per step and worker, from " << kLeastRate << " to "
+            << kMostRate;
+    throw ConfigurationError(problem.str());
   }
   if (common.seeds < 1) throw ConfigurationError("--seeds " + std::to_string(common.seeds) + ": at least 1");
   if (common.jobs < 0) throw ConfigurationError("--jobs " + std::to_string(common.jobs) + ": at least 0");
@@ -145,9 +159,44 @@ Topology prepare(const Common& common, simulation::Scenario& scenario) {
   }
   if (scenario.bytes > 0.0 && scenario.bandwidth <= 0.0)
     throw ConfigurationError("--bytes says nothing without --bandwidth; give both");
+  if (scenario.bandwidth > 0.0 && scenario.bytes <= 0.0)
+    throw ConfigurationError("--bandwidth says nothing without --bytes; give both");
   scenario.latency_spread = scenario.latency;
   scenario.graphs = named_policy(common.graph, common.workers, common.rate);
   return Topology::make(common.graph, common.workers, common.rate);
+}
+
+Json settings_of(const std::string& program, const Common& common, const simulation::Scenario& scenario) {
+  Json settings;
+  settings["program"] = program;
+  settings["graph"] = common.graph;
+  settings["workers"] = common.workers;
+  settings["rate"] = common.rate;
+  settings["algorithm"] = scenario.algorithm;
+  settings["clock"] = scenario.clock;
+  settings["pairing"] = scenario.policy;
+  settings["constants"] = scenario.constants;
+  settings["delivered"] = scenario.delivered;
+  settings["eta_factor"] = scenario.eta_factor;
+  settings["alpha_tilde_factor"] = scenario.alpha_tilde_factor;
+  settings["deterministic_budget"] = scenario.deterministic_budget;
+  settings["compute"] = scenario.compute;
+  settings["spread"] = scenario.step_spread;
+  settings["stragglers"] = common.stragglers;
+  settings["meeting_time"] = scenario.meeting_time;
+  settings["bytes"] = scenario.bytes;
+  settings["bandwidth"] = scenario.bandwidth;
+  settings["slow_edges"] = common.slow_edges;
+  settings["latency"] = scenario.latency;
+  settings["loss"] = scenario.loss;
+  settings["crashes"] = scenario.crashes;
+  settings["gone_after"] = scenario.gone_after;
+  settings["torn"] = common.torn;
+  settings["wire"] = common.wire;
+  settings["dimension"] = scenario.dimension;
+  settings["seeds"] = common.seeds;
+  settings["first_seed"] = common.first_seed;
+  return settings;
 }
 
 }  // namespace duet::sim

@@ -5,7 +5,7 @@
 #include "sim/commands.h"
 #include "sim/progress.h"
 #include "sim/report.h"
-#include "sim/seeds.h"
+#include "simulation/seeds.h"
 
 namespace duet::sim {
 
@@ -16,6 +16,7 @@ Json as_json(std::uint64_t seed, const simulation::TrainingResult& result) {
   Json json;
   json["seed"] = seed;
   json["diverged"] = result.diverged;
+  json["members"] = result.members;
   json["consensus"] = number(result.consensus());
   json["loss"] = number(result.loss());
   json["last_consensus"] = number(last.consensus);
@@ -43,8 +44,8 @@ void run(TrainCommand command) {
   std::vector<Json> runs(count);
   {
     ProgressBar bar(common.seeds);
-    const int jobs = common.jobs > 0 ? common.jobs : usable_processors();
-    run_all(common.seeds, jobs, [&](int k) {
+    const int jobs = common.jobs > 0 ? common.jobs : simulation::usable_processors();
+    simulation::run_all(common.seeds, jobs, [&](int k) {
       simulation::TrainingOptions options = command.options;
       options.seed = common.first_seed + static_cast<std::uint64_t>(k);
       runs[static_cast<std::size_t>(k)] = as_json(
@@ -54,35 +55,36 @@ void run(TrainCommand command) {
   }
 
   int diverged = 0;
-  std::vector<double> consensus, loss, target, meetings;
+  std::vector<double> consensus, loss, target, meetings, members;
   for (const Json& run : runs) {
     diverged += run["diverged"].get<bool>() ? 1 : 0;
     meetings.push_back(run["meetings"].get<double>());
+    members.push_back(run["members"].get<double>());
     if (run["seconds_to_target"].is_number()) target.push_back(run["seconds_to_target"].get<double>());
     if (run["diverged"].get<bool>()) continue;
     consensus.push_back(run["consensus"].get<double>());
     loss.push_back(run["loss"].get<double>());
   }
-  Json settings;
-  settings["program"] = "duet-sim train " DUET_VERSION_STRING;
-  settings["graph"] = common.graph;
-  settings["workers"] = common.workers;
-  settings["rate"] = common.rate;
-  settings["algorithm"] = command.options.algorithm;
-  settings["clock"] = command.options.clock;
-  settings["pairing"] = command.options.policy;
-  settings["constants"] = command.options.constants;
-  settings["delivered"] = command.options.delivered;
-  settings["meeting_time"] = command.options.meeting_time;
-  settings["slow_edges"] = common.slow_edges;
-  settings["stragglers"] = common.stragglers;
-  settings["objective"] = command.options.objective.kind;
-  settings["heterogeneity"] = command.options.objective.heterogeneity;
+  Json settings = settings_of("duet-sim train " DUET_VERSION_STRING, common, command.options);
+  const simulation::ObjectiveOptions& objective = command.options.objective;
+  settings["objective"] = objective.kind;
+  settings["heterogeneity"] = objective.heterogeneity;
+  settings["noise"] = objective.noise;
+  settings["curvature"] = objective.curvature;
+  settings["condition"] = objective.condition;
+  settings["batch"] = objective.batch;
+  settings["weight_decay"] = objective.weight_decay;
+  settings["learning_rate"] = command.options.learning_rate;
+  settings["momentum"] = command.options.momentum;
   settings["steps"] = command.options.length;
+  settings["record_every"] = command.options.record_every;
+  settings["target_loss"] = command.options.target_loss;
+  settings["stop_at_target"] = command.options.stop_at_target;
   settings["curve"] = {"seconds", "steps", "meetings", "consensus", "loss"};
   Json summary;
   summary["runs"] = common.seeds;
   summary["diverged"] = diverged;
+  summary["members"] = spread_of(members).mean;
   summary["consensus"] = spread_of(consensus).mean;
   summary["consensus_deviation"] = spread_of(consensus).deviation;
   summary["loss"] = spread_of(loss).mean;
@@ -97,6 +99,8 @@ void run(TrainCommand command) {
             << " runs of " << command.options.length << " steps";
   if (diverged > 0) std::cout << ", " << diverged << " diverged";
   std::cout << "\n";
+  if (command.options.crashes > 0)
+    std::cout << "alive at the end      " << text(spread_of(members)) << " of " << common.workers << "\n";
   if (!consensus.empty()) {
     std::cout << "consensus distance    " << text(spread_of(consensus)) << "  (second half of the run)\n"
               << "loss of the mean      " << text(spread_of(loss)) << "  (second half of the run)\n"

@@ -21,6 +21,7 @@ namespace {
 using ::testing::AllOf;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::StartsWith;
 using Json = nlohmann::json;
 using Words = std::vector<std::string>;
@@ -49,6 +50,14 @@ void expect_refusal(const Words& arguments, const std::string& words) {
   EXPECT_EQ(answer.out, "");
   EXPECT_THAT(answer.err, AllOf(StartsWith("duet-sim: "), HasSubstr(words), EndsWith("\n")));
   EXPECT_EQ(std::count(answer.err.begin(), answer.err.end(), '\n'), 1) << answer.err;
+}
+
+std::vector<std::string> split(const std::string& text, char at) {
+  std::vector<std::string> parts;
+  std::stringstream in(text);
+  for (std::string part; std::getline(in, part, at);)
+    parts.push_back(part);
+  return parts;
 }
 
 class DuetSim : public ::testing::Test {
@@ -105,11 +114,12 @@ TEST_F(DuetSim, TrainsAndReportsALineForEachRunAsCsv) {
   std::string line;
   std::getline(lines, line);
   EXPECT_EQ(line,
-            "seed,diverged,consensus,loss,last_consensus,last_loss,seconds,steps,meetings,seconds_to_target");
+            "seed,diverged,members,consensus,loss,last_consensus,last_loss,seconds,steps,meetings,seconds_to_"
+            "target");
   for (const char* seed : {"7,0,", "8,0,"}) {
     std::getline(lines, line);
     EXPECT_THAT(line, StartsWith(seed));
-    EXPECT_EQ(std::count(line.begin(), line.end(), ','), 9);
+    EXPECT_EQ(std::count(line.begin(), line.end(), ','), 10);
   }
   EXPECT_FALSE(std::getline(lines, line));
 }
@@ -127,17 +137,24 @@ TEST_F(DuetSim, IsRepeatableHoweverManyRunsAtATime) {
 
 TEST_F(DuetSim, TakesEveryPairingClockAndAlgorithm) {
   for (const char* pairing : {"holdoff", "fifo", "memoryless", "target"}) {
-    for (const char* clock : {"adaptive", "wall", "meetings"})
-      EXPECT_EQ(simulate({"gossip", "--workers", "4", "--seeds", "1", "--pairing", pairing, "--clock", clock,
-                          "--most-meetings", "300"})
-                    .exit_code,
-                0);
+    for (const char* clock : {"adaptive", "wall", "meetings"}) {
+      const Answer answer = simulate({"gossip", "--workers", "4", "--seeds", "1", "--pairing", pairing,
+                                      "--clock", clock, "--most-meetings", "300"});
+      EXPECT_EQ(answer.exit_code, 0) << answer.err;
+      EXPECT_THAT(answer.out, AllOf(HasSubstr(std::string("clock ") + clock + ", pairing " + pairing),
+                                    HasSubstr("1 of 1 runs\n")));
+    }
   }
-  EXPECT_EQ(simulate({"gossip", "--workers", "4", "--seeds", "1", "--constants", "measured"}).exit_code, 0);
-  for (const char* algorithm : {"a2cid2", "adpsgd", "allreduce", "dpsgd", "local-sgd"})
-    EXPECT_EQ(simulate({"train", "--workers", "4", "--seeds", "1", "--steps", "30", "--algorithm", algorithm})
-                  .exit_code,
-              0);
+  const Answer measured = simulate({"gossip", "--workers", "4", "--seeds", "1", "--constants", "measured"});
+  EXPECT_EQ(measured.exit_code, 0) << measured.err;
+  EXPECT_THAT(measured.out, HasSubstr("1 of 1 runs\n"));
+  for (const char* algorithm : {"a2cid2", "adpsgd", "allreduce", "dpsgd", "local-sgd"}) {
+    const Answer answer =
+        simulate({"train", "--workers", "4", "--seeds", "1", "--steps", "30", "--algorithm", algorithm});
+    EXPECT_EQ(answer.exit_code, 0) << answer.err;
+    EXPECT_THAT(answer.out, AllOf(HasSubstr(algorithm), HasSubstr("consensus distance")));
+    EXPECT_THAT(answer.out, Not(HasSubstr("diverged")));
+  }
 }
 
 TEST_F(DuetSim, RefusesBadInputInOneLine) {
@@ -184,6 +201,114 @@ TEST_F(DuetSim, RefusesBadInputInOneLine) {
   expect_refusal({"gossip", "--graf", "ring"}, "--graf");
 }
 
+TEST_F(DuetSim, RefusesAtOnceWhatWouldNeverEnd) {
+  struct Case {
+    const char* option;
+    Words words;
+  };
+  const Case cases[] = {
+      {"--spread", {"--compute", "lognormal", "--spread", "1e160"}},
+      {"--stragglers", {"--stragglers", "1:1e-20"}},
+      {"--stragglers", {"--stragglers", "1:1e7"}},
+      {"--rate", {"--rate", "3e9"}},
+      {"--rate", {"--rate", "1e8", "--pairing", "memoryless"}},
+      {"--delivered", {"--delivered", "1e10"}},
+      {"--latency",
+       {"--graph", "complete", "--workers", "3", "--compute", "constant", "--deterministic-budget",
+        "--latency", "0"}},
+  };
+  for (const char* command : {"gossip", "train"}) {
+    for (const Case& refused : cases) {
+      Words words = {command};
+      words.insert(words.end(), refused.words.begin(), refused.words.end());
+      expect_refusal(words, refused.option);
+    }
+  }
+  expect_refusal({"gossip", "--rate", "1e-9"}, "--rate");
+}
+
+TEST_F(DuetSim, RefusesOptionsThatItWouldIgnore) {
+  const Words ignored[] = {{"--compute", "constant"},
+                           {"--spread", "0.1"},
+                           {"--stragglers", "1:2"},
+                           {"--deterministic-budget"},
+                           {"--delivered", "1"}};
+  for (const Words& option : ignored) {
+    Words words = {"gossip", "--always-available"};
+    words.insert(words.end(), option.begin(), option.end());
+    expect_refusal(words, option.front());
+  }
+  expect_refusal({"gossip", "--always-available", "--clock", "wall"}, "--clock wall");
+  EXPECT_EQ(simulate({"gossip", "--always-available", "--clock", "wall", "--algorithm", "adpsgd"}).exit_code,
+            0);
+  expect_refusal({"train", "--algorithm", "allreduce", "--pairing", "fifo"}, "--pairing");
+  expect_refusal({"train", "--algorithm", "dpsgd", "--clock", "sundial"}, "--clock");
+  expect_refusal({"train", "--algorithm", "local-sgd", "--wire", "bf16"}, "float32 only");
+  expect_refusal({"gossip", "--bandwidth", "1e6"}, "--bytes");
+  expect_refusal({"gossip", "--constants", "measured", "--clock", "wall", "--stragglers", "1:4"},
+                 "--constants measured");
+}
+
+TEST_F(DuetSim, RunsThatDifferHaveSettingsThatDo) {
+  const auto settings = [&](Words words) {
+    words.insert(words.end(), {"--workers", "4", "--seeds", "1", "--report", file("report.json")});
+    const Answer answer = simulate(words);
+    EXPECT_EQ(answer.exit_code, 0) << answer.err;
+    return Json::parse(contents(file("report.json")))["settings"];
+  };
+  const Words of_both[] = {{"--eta-factor", "1.4"},
+                           {"--alpha-tilde-factor", "0.9"},
+                           {"--compute", "poisson"},
+                           {"--spread", "0.1"},
+                           {"--loss", "0.01"},
+                           {"--latency", "1e-3"},
+                           {"--crashes", "1"},
+                           {"--gone-after", "3"},
+                           {"--torn", "0.01:0.1"},
+                           {"--wire", "bf16"},
+                           {"--dimension", "8"},
+                           {"--stragglers", "1:2"},
+                           {"--slow-edges", "0.25:2"},
+                           {"--deterministic-budget"},
+                           {"--bytes", "1e6", "--bandwidth", "1e9"}};
+  for (const char* command : {"gossip", "train"}) {
+    Words words = {command};
+    if (words.front() == "train") words.insert(words.end(), {"--steps", "10"});
+    const Json usual = settings(words);
+    for (const Words& option : of_both) {
+      Words with = words;
+      with.insert(with.end(), option.begin(), option.end());
+      EXPECT_NE(settings(with), usual) << command << " " << option.front();
+    }
+  }
+  const Words of_training[] = {
+      {"--learning-rate", "0.05"}, {"--momentum", "0.5"},      {"--noise", "0.5"},
+      {"--curvature", "0.1"},      {"--condition", "2"},       {"--batch", "4"},
+      {"--weight-decay", "0.01"},  {"--target-loss", "1"},     {"--record-every", "1"},
+      {"--heterogeneity", "1"},    {"--objective", "logistic"}};
+  const Json usual = settings({"train", "--steps", "10"});
+  for (const Words& option : of_training) {
+    Words with = {"train", "--steps", "10"};
+    with.insert(with.end(), option.begin(), option.end());
+    EXPECT_NE(settings(with), usual) << option.front();
+  }
+  EXPECT_NE(settings({"gossip", "--most-meetings", "3000"}), settings({"gossip"}));
+}
+
+TEST_F(DuetSim, ReportsWhoDiedAndNoDriftThen) {
+  const Answer answer = simulate({"gossip", "--workers", "8", "--seeds", "2", "--crashes", "2", "--reduction",
+                                  "0", "--most-meetings", "200", "--report", file("report.json")});
+  EXPECT_EQ(answer.exit_code, 0) << answer.err;
+  EXPECT_THAT(answer.out, AllOf(HasSubstr("alive at the end      6 "), Not(HasSubstr("drift"))));
+  const Json report = Json::parse(contents(file("report.json")));
+  EXPECT_EQ(report["summary"]["members"], 6.0);
+  for (const Json& run : report["runs"]) {
+    EXPECT_EQ(run["members"], 6);
+    EXPECT_TRUE(run["invariant_drift"].is_null());
+    EXPECT_TRUE(run["mean_wander"].is_null());
+  }
+}
+
 TEST_F(DuetSim, AHundredThousandWorkersMeetTenTimesEachInEightGigabytes) {
   const auto begin = std::chrono::steady_clock::now();
   const Answer answer = simulate({"gossip", "--graph", "torus", "--workers", "100000", "--reduction", "0",
@@ -198,6 +323,13 @@ TEST_F(DuetSim, AHundredThousandWorkersMeetTenTimesEachInEightGigabytes) {
   RecordProperty("seconds", std::to_string(took.count()));
   EXPECT_LT(gigabytes, 8.0);
   EXPECT_THAT(answer.out, HasSubstr("torus of 100000"));
+  const std::vector<std::string> lines = split(contents(file("report.csv")), '\n');
+  ASSERT_EQ(lines.size(), 2U);
+  const std::vector<std::string> names = split(lines[0], ','), values = split(lines[1], ',');
+  ASSERT_EQ(names.size(), values.size());
+  const auto at = std::find(names.begin(), names.end(), "meetings");
+  ASSERT_NE(at, names.end());
+  EXPECT_GE(std::stod(values[static_cast<std::size_t>(at - names.begin())]), 10.0);
 }
 
 TEST(ProgressLine, ShowsHowFarAndHowLongStill) {

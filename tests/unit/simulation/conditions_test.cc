@@ -13,6 +13,7 @@ namespace duet::simulation {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 constexpr int kDraws = 20000;
 
@@ -153,6 +154,49 @@ TEST(Conditions, WhatCannotBeIsRefusedByName) {
   conditions = {};
   conditions.loss = -0.1;
   EXPECT_THAT(message(conditions), HasSubstr("loss"));
+}
+
+TEST(Conditions, WhatLetsTimeStandStillIsRefusedByItsOption) {
+  struct Case {
+    const char* option;
+    void (*set)(Conditions&);
+  };
+  const Case cases[] = {
+      {"--stragglers", [](Conditions& c) { c.straggler_factor = 1e-20; }},
+      {"--stragglers", [](Conditions& c) { c.straggler_factor = 9e-4; }},
+      {"--stragglers", [](Conditions& c) { c.straggler_factor = 2e6; }},
+      {"--spread",
+       [](Conditions& c) {
+         c.compute = "lognormal";
+         c.step_spread = 1e160;
+       }},
+      {"--spread",
+       [](Conditions& c) {
+         c.compute = "lognormal";
+         c.step_spread = 10.1;
+       }},
+      {"--latency", [](Conditions& c) { c.latency = 0.0; }},
+      {"--latency", [](Conditions& c) { c.latency = 1e-300; }},
+  };
+  for (const Case& refused : cases) {
+    Conditions conditions;
+    refused.set(conditions);
+    try {
+      Network(Topology::make("ring", 8), conditions, 1);
+      ADD_FAILURE() << refused.option << " was taken";
+    } catch (const ConfigurationError& error) {
+      EXPECT_THAT(error.what(), HasSubstr(refused.option));
+      EXPECT_THAT(error.what(), Not(HasSubstr("\n")));
+    }
+  }
+  // The last that are taken.
+  Conditions conditions;
+  conditions.compute = "lognormal";
+  conditions.step_spread = 10.0;
+  for (const double factor : {1e-3, 1e6}) {
+    conditions.straggler_factor = factor;
+    EXPECT_NO_THROW(Network(Topology::make("ring", 8), conditions, 1));
+  }
 }
 
 }  // namespace

@@ -1,17 +1,22 @@
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cstdint>
+#include <string>
 
+#include "duet/error.h"
 #include "simulation/gossip.h"
 #include "simulation/measured_graph.h"
 
 namespace duet::simulation {
 namespace {
 
+using ::testing::HasSubstr;
+
 TEST(Gossip, TellsDistancesFarBelowTheStartsRounding) {
-  // As long as the mean is at 0, floats are as fine there as one likes: 300 meetings must show as many powers
-  // of ten as 60 do, five times.
+  // As long as the mean is at 0, floats are as fine there as one likes: 240 meetings, four times 60, must
+  // show at least three times as many powers of ten.
   GossipOptions options;
   options.reduction = 0.0;
   options.most_meetings = 60.0;
@@ -22,6 +27,68 @@ TEST(Gossip, TellsDistancesFarBelowTheStartsRounding) {
   const double more = run_gossip(ring, options).squared_distance;
   EXPECT_LT(sixty, 1e-6);
   EXPECT_LT(more, 1e-18);
+}
+
+TEST(Gossip, WithoutAGoalItMeetsAsOftenAsItMayThoughNothingIsLeftToAgreeUpon) {
+  GossipOptions options;
+  options.reduction = 0.0;
+  options.most_meetings = 100.0;
+  options.seed = 1;
+  const GossipResult result = run_gossip(Topology::make("complete", 2), options);
+  EXPECT_GE(result.meetings, 100.0);
+  EXPECT_FALSE(result.reached);
+  EXPECT_EQ(result.squared_distance, 0.0);
+}
+
+TEST(Gossip, IsPatientWithThoseWhoMeetRarely) {
+  GossipOptions options;
+  options.most_meetings = 3.0;
+  options.reduction = 0.0;
+  for (const std::uint64_t seed : {1, 2, 3}) {
+    options.seed = seed;
+    const GossipResult rare = run_gossip(Topology::make("complete", 2, 5e-5), options);
+    EXPECT_GE(rare.meetings, 3.0) << seed;
+    EXPECT_FALSE(rare.fell_apart) << seed;
+    GossipOptions slow = options;
+    slow.stragglers = 2;
+    slow.straggler_factor = 2e4;
+    EXPECT_GE(run_gossip(Topology::make("complete", 2), slow).meetings, 3.0) << seed;
+  }
+}
+
+TEST(Gossip, SaysThatTheWorkersFellApart) {
+  GossipOptions options;
+  options.loss = 1.0;
+  options.seed = 1;
+  const GossipResult result = run_gossip(Topology::make("ring", 4), options);
+  EXPECT_TRUE(result.fell_apart);
+  EXPECT_EQ(result.meetings, 0.0);
+}
+
+TEST(Gossip, RefusesWhatWouldHaveNoEndOrMeanSomethingElse) {
+  const auto message = [](const GossipOptions& options, double rate = 1.0) {
+    try {
+      run_gossip(Topology::make("ring", 4, rate), options);
+    } catch (const ConfigurationError& error) {
+      return std::string(error.what());
+    }
+    return std::string("nothing was thrown");
+  };
+  GossipOptions options;
+  EXPECT_THAT(message(options, 1e5), HasSubstr("--rate"));
+  options.delivered = 0.5;
+  EXPECT_THAT(message(options, 1e-6), HasSubstr("--rate"));
+  options.delivered = 1e10;
+  EXPECT_THAT(message(options), HasSubstr("--delivered"));
+  options = {};
+  options.unlimited_budget = true;
+  options.clock = "wall";
+  EXPECT_THAT(message(options), HasSubstr("--always-available"));
+  options = {};
+  options.constants = "measured";
+  options.clock = "wall";
+  options.stragglers = 1;
+  EXPECT_THAT(message(options), HasSubstr("--constants measured"));
 }
 
 TEST(Gossip, ItsCurveEndsWhereTheRunDoes) {
@@ -54,6 +121,13 @@ TEST(MeasuredGraph, HasTheRatesThatAreMeantWhereTheNetworkDeliversThem) {
   for (int worker = 0; worker < 8; ++worker)
     EXPECT_NEAR(measured.rate_of(worker), 1.0, 0.2) << worker;
   EXPECT_NEAR(measured.constants().chi1 / meant.constants().chi1, 1.0, 0.3);
+}
+
+TEST(MeasuredGraph, TriesLongEnoughToMissNoEdge) {
+  const Topology meant = Topology::make("ring", 8, 0.01);
+  EXPECT_EQ(measured_graph(meant, trial(meant, 0.02)).edge_count(), 8U);
+  const Topology never = Topology::make("ring", 8, 1e-6);
+  EXPECT_THROW(measured_graph(never, trial(never, 0.02)), ConfigurationError);
 }
 
 TEST(MeasuredGraph, SeesTheEdgeThatIsSlow) {

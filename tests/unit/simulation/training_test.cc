@@ -1,3 +1,4 @@
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -10,6 +11,8 @@
 
 namespace duet::simulation {
 namespace {
+
+using ::testing::HasSubstr;
 
 TrainingOptions small(const std::string& algorithm) {
   TrainingOptions options;
@@ -73,9 +76,12 @@ INSTANTIATE_TEST_SUITE_P(Algorithms, EveryAlgorithm,
 
 TEST(Training, AllReduceHasNoConsensusDistanceAndEquallyManyStepsForAll) {
   const TrainingResult result = run_training(Topology::make("ring", 8), small("allreduce"));
-  for (const TrainingPoint& point : result.curve)
+  ASSERT_GT(result.curve.back().steps, 200.0);
+  for (const TrainingPoint& point : result.curve) {
     EXPECT_LT(point.consensus, 1e-5);
-  EXPECT_EQ(result.curve.back().steps, std::floor(result.curve.back().steps));
+    // As many as there were averages, and nobody makes more than one before each.
+    EXPECT_EQ(point.steps, point.meetings);
+  }
 }
 
 TEST(Training, LocalSgdAveragesAsOftenAsItsRateSays) {
@@ -119,6 +125,43 @@ TEST(Training, SaysWhenItDiverges) {
   const TrainingResult result = run_training(Topology::make("ring", 64), options);
   EXPECT_TRUE(result.diverged);
   EXPECT_LT(result.curve.back().seconds, 3000.0);
+}
+
+TEST(Training, AlgorithmsWithoutMeetingsRefuseWhatIsOfMeetings) {
+  struct Case {
+    const char* option;
+    void (*set)(TrainingOptions&);
+  };
+  const Case cases[] = {
+      {"--clock", [](TrainingOptions& o) { o.clock = "wall"; }},
+      {"--pairing", [](TrainingOptions& o) { o.policy = "fifo"; }},
+      {"--delivered", [](TrainingOptions& o) { o.delivered = 0.5; }},
+      {"--constants", [](TrainingOptions& o) { o.constants = "measured"; }},
+      {"--eta-factor", [](TrainingOptions& o) { o.eta_factor = 1.4; }},
+      {"--alpha-tilde-factor", [](TrainingOptions& o) { o.alpha_tilde_factor = 0.7; }},
+      {"--deterministic-budget", [](TrainingOptions& o) { o.deterministic_budget = true; }},
+      {"--loss", [](TrainingOptions& o) { o.loss = 0.1; }},
+      {"--torn", [](TrainingOptions& o) { o.torn = 0.1; }},
+      {"--wire", [](TrainingOptions& o) { o.wire = DType::kBFloat16; }},
+  };
+  for (const char* algorithm : {"a2cid2", "allreduce", "dpsgd", "local-sgd"}) {
+    for (const Case& tested : cases) {
+      SCOPED_TRACE(std::string(algorithm) + " " + tested.option);
+      TrainingOptions options = small(algorithm);
+      options.length = 5.0;
+      tested.set(options);
+      if (options.algorithm == "a2cid2") {
+        EXPECT_NO_THROW(run_training(Topology::make("ring", 4), options));
+        continue;
+      }
+      try {
+        run_training(Topology::make("ring", 4), options);
+        ADD_FAILURE() << "was taken";
+      } catch (const ConfigurationError& error) {
+        EXPECT_THAT(error.what(), HasSubstr(tested.option));
+      }
+    }
+  }
 }
 
 TEST(Training, RefusesWhatCannotBe) {

@@ -1,4 +1,4 @@
-#include "sim/seeds.h"
+#include "simulation/seeds.h"
 
 #include <sched.h>
 
@@ -9,7 +9,7 @@
 #include <thread>
 #include <vector>
 
-namespace duet::sim {
+namespace duet::simulation {
 
 int usable_processors() {
   cpu_set_t set;
@@ -22,24 +22,31 @@ void run_all(int count, int jobs, const std::function<void(int)>& run) {
   std::atomic<int> next{0};
   std::mutex mutex;
   std::exception_ptr problem;
+  const auto fail = [&] {
+    const std::lock_guard lock(mutex);
+    if (problem == nullptr) problem = std::current_exception();
+    next = count;
+  };
   const auto work = [&] {
     for (int k = next++; k < count; k = next++) {
       try {
         run(k);
       } catch (...) {
-        const std::lock_guard lock(mutex);
-        if (problem == nullptr) problem = std::current_exception();
-        next = count;
+        fail();
       }
     }
   };
-  std::vector<std::thread> threads;
-  for (int k = 1; k < std::min(jobs, count); ++k)
-    threads.emplace_back(work);
-  work();
-  for (std::thread& thread : threads)
-    thread.join();
+  {
+    std::vector<std::jthread> threads;  // joins at the end, whatever happens
+    try {
+      for (int k = 1; k < std::min({jobs, count, usable_processors()}); ++k)
+        threads.emplace_back(work);
+    } catch (...) {
+      fail();
+    }
+    work();
+  }
   if (problem != nullptr) std::rethrow_exception(problem);
 }
 
-}  // namespace duet::sim
+}  // namespace duet::simulation
