@@ -18,6 +18,7 @@
 #include <thread>
 #include <vector>
 
+#include "blas.h"
 #include "cifar10.h"
 #include "digits.h"
 #include "duet/torch/trainer.h"
@@ -201,6 +202,7 @@ int train(const Settings& settings, const duet::Options& who, const Task& task) 
 }
 
 int train_in_threads(const Settings& settings, const Task& task) {
+  if (settings.workers > 1) require_blas_for_threads();
   const auto count = static_cast<std::size_t>(settings.workers);
   std::vector<int> codes(count, 0);
   std::vector<std::exception_ptr> problems(count);

@@ -7,8 +7,10 @@
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 
+#include "blas.h"
 #include "digits.h"
 #include "duet/algorithm.h"
 #include "duet/error.h"
@@ -158,6 +160,18 @@ TEST_F(Training, RunsCifarsRecipeOnResNet18) {
   EXPECT_GE(result["final"]["samples"].get<int>(), 24);
   EXPECT_GE(result["final"]["steps"].get<int>(), 6);
   EXPECT_EQ(result["final"]["members"], json::array({0, 1}));
+}
+
+TEST(Blas, OfOpenBlasTakesThreadsUnlessItWasBuiltWithout) {
+  EXPECT_FALSE(samples::takes_threads(0));
+  EXPECT_TRUE(samples::takes_threads(1));  // its own threads
+  EXPECT_TRUE(samples::takes_threads(2));  // OpenMP's
+  EXPECT_TRUE(samples::takes_threads(std::nullopt));
+  if (samples::takes_threads(samples::openblas_parallel())) {
+    EXPECT_NO_THROW(samples::require_blas_for_threads());
+  } else {
+    EXPECT_THROW(samples::require_blas_for_threads(), duet::ConfigurationError);
+  }
 }
 
 TEST(Models, ATransformerDoesNotLookAhead) {
