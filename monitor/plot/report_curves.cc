@@ -44,8 +44,8 @@ std::string text(const std::string& key, const json& value) {
   std::string name = key;
   std::replace(name.begin(), name.end(), '_', ' ');
   if (value.is_boolean()) return value.get<bool>() ? name : "not " + name;
-  if (value.is_null() || value == "") return "no " + name;
   const std::string shown = value.is_string() ? value.get<std::string>() : value.dump();
+  if (value.is_null() || shown.empty()) return "no " + name;
   if (key == "workers") return shown + " workers";
   const bool word = std::isalpha(static_cast<unsigned char>(shown.front())) != 0;
   return word ? shown : name + " " + shown;
@@ -70,8 +70,8 @@ json read(const std::string& path) {
 
 }  // namespace
 
-ReportCurves::ReportCurves(dashboard::Theme theme, std::string along)
-    : theme_(std::move(theme)), along_(std::move(along)) {}
+ReportCurves::ReportCurves(const dashboard::Theme& theme, std::string along)
+    : theme_(theme), along_(std::move(along)) {}
 
 void ReportCurves::add(const std::string& path) try {
   const json report = read(path);
@@ -121,9 +121,12 @@ void ReportCurves::add(const std::string& path) try {
 
 void ReportCurves::name_all() {
   const std::vector<std::string> names = names_of(reports_);
-  const std::string shared = shared_by(reports_), along = along_ == "seconds" ? "steps" : along_;
+  std::string note = shared_by(reports_);
+  if (!note.empty()) note += " · ";
+  note += "over ";
+  note += along_ == "seconds" ? "steps" : along_;
   for (dashboard::PlotContent& content : contents_) {
-    content.note = QString::fromStdString((shared.empty() ? "" : shared + " · ") + "over " + along);
+    content.note = QString::fromStdString(note);
     for (std::size_t k = 0; k < content.curves.size(); ++k)
       content.curves[k].name = QString::fromStdString(names[report_of_curve_[k]]);
   }

@@ -18,7 +18,7 @@ namespace duet::plot {
 /// What they are drawn over is told by `along`: seconds (which are steps) or meetings.
 class ReportCurves {
  public:
-  ReportCurves(dashboard::Theme theme, std::string along);
+  ReportCurves(const dashboard::Theme& theme, std::string along);
 
   /// Throws std::runtime_error that names the file: unreadable, no report of duet-sim, or of the other
   /// command than the ones before.
