@@ -8,10 +8,10 @@
 #include <string>
 #include <vector>
 
-#include "duet/version.h"
 #include "dashboard/plot/plot_painter.h"
-#include "report_curves.h"
 #include "dashboard/window/picture.h"
+#include "duet/version.h"
+#include "report_curves.h"
 
 namespace {
 

@@ -1,6 +1,7 @@
 #include "report_curves.h"
 
 #include <algorithm>
+#include <cctype>
 #include <cstddef>
 #include <fstream>
 #include <limits>
@@ -38,11 +39,24 @@ double number(const json& value) {
   return value.is_number() ? value.get<double>() : std::numeric_limits<double>::quiet_NaN();
 }
 
-QString text(const json& settings) {
-  const std::string pairing = settings.at("pairing"), algorithm = settings.at("algorithm");
-  const std::string line = algorithm + ", " + pairing + ", " + settings.at("graph").get<std::string>() +
-                           " of " + std::to_string(settings.at("workers").get<int>());
-  return QString::fromStdString(line);
+/// A setting as a key can show it. A word says by itself what it is of.
+std::string text(const std::string& key, const json& value) {
+  std::string name = key;
+  std::replace(name.begin(), name.end(), '_', ' ');
+  if (value.is_boolean()) return value.get<bool>() ? name : "not " + name;
+  const std::string shown = value.is_string() ? value.get<std::string>() : value.dump();
+  if (value.is_null() || shown.empty()) return "no " + name;
+  if (key == "workers") return shown + " workers";
+  const bool word = std::isalpha(static_cast<unsigned char>(shown.front())) != 0;
+  return word ? shown : name + " " + shown;
+}
+
+NamedReport named(const std::string& path, const json& settings) {
+  NamedReport report{path, {}};
+  for (const auto& [key, value] : settings.items()) {
+    if (key != "program" && key != "curve") report.settings[key] = text(key, value);
+  }
+  return report;
 }
 
 json read(const std::string& path) {
@@ -56,8 +70,8 @@ json read(const std::string& path) {
 
 }  // namespace
 
-ReportCurves::ReportCurves(dashboard::Theme theme, std::string along)
-    : theme_(std::move(theme)), along_(std::move(along)) {}
+ReportCurves::ReportCurves(const dashboard::Theme& theme, std::string along)
+    : theme_(theme), along_(std::move(along)) {}
 
 void ReportCurves::add(const std::string& path) try {
   const json report = read(path);
@@ -70,7 +84,6 @@ void ReportCurves::add(const std::string& path) try {
     for (const Quantity& quantity : quantities(training)) {
       dashboard::PlotContent content;
       content.title = QString::fromLatin1(quantity.title);
-      content.note = QStringLiteral("over ") + QString::fromStdString(along_ == "seconds" ? "steps" : along_);
       content.scale = quantity.scale;
       content.along = dashboard::ScaleKind::kLinear;
       contents_.push_back(std::move(content));
@@ -92,15 +105,31 @@ void ReportCurves::add(const std::string& path) try {
       }
       dashboard::Curve curve;
       curve.series = &series;
-      curve.color = theme_.rank(reports_);
-      curve.name = text(settings);
+      curve.color = theme_.rank(static_cast<int>(reports_.size()));
+      for (const double time : series.marks())
+        contents_[k].marks.push_back({time, curve.color});
+      if (k == 0) report_of_curve_.push_back(reports_.size());
       curve.in_key = std::exchange(first, false);
       contents_[k].curves.push_back(curve);
     }
   }
-  ++reports_;
+  reports_.push_back(named(path, settings));
+  name_all();
 } catch (const std::exception& error) {
   throw std::runtime_error(path + ": " + error.what());
+}
+
+void ReportCurves::name_all() {
+  const std::vector<std::string> names = names_of(reports_);
+  std::string note = shared_by(reports_);
+  if (!note.empty()) note += " · ";
+  note += "over ";
+  note += along_ == "seconds" ? "steps" : along_;
+  for (dashboard::PlotContent& content : contents_) {
+    content.note = QString::fromStdString(note);
+    for (std::size_t k = 0; k < content.curves.size(); ++k)
+      content.curves[k].name = QString::fromStdString(names[report_of_curve_[k]]);
+  }
 }
 
 dashboard::PlotFrame ReportCurves::frame(const dashboard::PlotContent& content) const {

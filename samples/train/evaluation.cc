@@ -4,6 +4,7 @@
 #include <torch/types.h>
 #include <torch/utils.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -14,6 +15,13 @@ torch::Tensor image_tensor(std::vector<float>& values, const Dataset& set, std::
                           {static_cast<std::int64_t>(count), static_cast<std::int64_t>(set.channels),
                            static_cast<std::int64_t>(set.height), static_cast<std::int64_t>(set.width)},
                           at::kFloat);
+}
+
+std::vector<std::size_t> evenly(std::size_t size, std::size_t most) {
+  std::vector<std::size_t> numbers(std::min(size, most));
+  for (std::size_t k = 0; k < numbers.size(); ++k)
+    numbers[k] = k * size / numbers.size();
+  return numbers;
 }
 
 Score score_of(Classifier& model, const std::function<bool(Batch&)>& next) {

@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <future>
+#include <optional>
 #include <random>
 #include <utility>
 
@@ -18,6 +20,7 @@
 namespace samples {
 namespace {
 
+namespace fs = std::filesystem;
 using Random = std::mt19937_64;
 
 constexpr std::size_t kTestBatch = 50;
@@ -61,7 +64,8 @@ torch::Tensor as_input(Picture& picture, const Cut& cut, bool mirror, std::int64
                    .permute({2, 0, 1})
                    .to(at::kFloat)
                    .contiguous();
-  image = at::upsample_bilinear2d(image.unsqueeze(0), at::IntArrayRef({side, side}), false)[0];
+  // Anti-aliased: where a picture shrinks, all of its pixels count, not four for each of the input's.
+  image = at::_upsample_bilinear2d_aa(image.unsqueeze(0), at::IntArrayRef({side, side}), false)[0];
   if (mirror) image = image.flip(2);
   const auto mean = torch::tensor({123.675F, 116.28F, 103.53F}).view({3, 1, 1});
   const auto deviation = torch::tensor({58.395F, 57.12F, 57.375F}).view({3, 1, 1});
@@ -72,13 +76,40 @@ Batch together(const std::vector<torch::Tensor>& images, const std::vector<std::
   return {at::stack(images), torch::tensor(labels, at::kLong)};
 }
 
+// Nothing: it cannot be read. A large data set has such files (one of ImageNet's is a PNG), and no run should
+// end for one.
+std::optional<Picture> read(const fs::path& file, Complaints& complaints) {
+  try {
+    return read_jpeg(file);
+  } catch (const duet::Error& error) {
+    complaints.add(file, error.what());
+    return std::nullopt;
+  }
+}
+
+[[noreturn]] void give_up(const ImageList& images) {
+  throw duet::Error("no picture below " + images.files.front().parent_path().parent_path().string() +
+                    " can be read");
+}
+
+// Whether they can be read at all comes first: listing ImageNet takes a while.
+ImageFolder images_in(const fs::path& folder) {
+  if (!can_read_jpeg())
+    throw duet::ConfigurationError(
+        "pictures cannot be read: this program was built without libjpeg (install "
+        "libjpeg62-turbo-dev and build again)");
+  return list_images(folder);
+}
+
 class FolderSupply final : public Supply {
  public:
-  FolderSupply(const ImageList& images, std::int64_t side, std::size_t batch_size, std::uint64_t seed,
-               std::vector<std::size_t> own)
+  FolderSupply(const ImageList& images, Complaints& complaints, std::int64_t side, std::size_t batch_size,
+               std::uint64_t seed, std::vector<std::size_t> own)
       : images_(images),
+        complaints_(complaints),
         side_(side),
         batch_size_(batch_size),
+        count_(own.empty() ? images.files.size() : own.size()),
         random_(seed),
         order_(images.files.size(), std::move(own)) {
     begin_next();
@@ -92,14 +123,14 @@ class FolderSupply final : public Supply {
 
  private:
   // One at a time, so what it uses is nobody else's meanwhile, and the draws come in the same order in every
-  // run. An unreadable picture's exception comes out of next(). The future's destructor waits.
+  // run. An exception comes out of next(). The future's destructor waits.
   void begin_next() {
     next_ = std::async(std::launch::async, [this] {
       std::vector<torch::Tensor> images;
       std::vector<std::int64_t> labels;
       for (std::size_t k = 0; k < batch_size_; ++k) {
-        const std::size_t index = order_.next(random_);
-        Picture picture = read_jpeg(images_.files[index]);
+        Picture picture;
+        const std::size_t index = read_next(picture);
         const Cut cut = random_cut(picture, random_);
         images.push_back(as_input(picture, cut, (random_() & 1) != 0, side_));
         labels.push_back(images_.labels[index]);
@@ -108,9 +139,23 @@ class FolderSupply final : public Supply {
     });
   }
 
+  std::size_t read_next(Picture& picture) {
+    // Twice: of a round's first and the next round's last picture so many others lie between.
+    for (std::size_t tries = 0; tries < 2 * count_; ++tries) {
+      const std::size_t index = order_.next(random_);
+      if (auto readable = read(images_.files[index], complaints_)) {
+        picture = std::move(*readable);
+        return index;
+      }
+    }
+    give_up(images_);
+  }
+
   const ImageList& images_;
+  Complaints& complaints_;
   const std::int64_t side_;
   const std::size_t batch_size_;
+  const std::size_t count_;
   Random random_;
   Order order_;
   std::future<Batch> next_;
@@ -118,12 +163,12 @@ class FolderSupply final : public Supply {
 
 }  // namespace
 
-FolderTask::FolderTask(ImageFolder images, std::size_t side) : images_(std::move(images)), side_(side) {
-  if (!can_read_jpeg())
-    throw duet::ConfigurationError(
-        "pictures cannot be read: this program was built without libjpeg (install "
-        "libjpeg62-turbo-dev and build again)");
+void Complaints::add(const fs::path& file, const std::string& what) {
+  const std::lock_guard lock(mutex_);
+  if (files_.insert(file).second) std::fprintf(stderr, "duet-train: %s; it is left out\n", what.c_str());
 }
+
+FolderTask::FolderTask(const fs::path& folder, std::size_t side) : images_(images_in(folder)), side_(side) {}
 
 std::shared_ptr<Classifier> FolderTask::make_model() const {
   return make_resnet50(static_cast<std::int64_t>(images_.classes.size()));
@@ -131,21 +176,27 @@ std::shared_ptr<Classifier> FolderTask::make_model() const {
 
 std::unique_ptr<Supply> FolderTask::supply(std::size_t batch_size, std::uint64_t seed,
                                            std::vector<std::size_t> own) const {
-  return std::make_unique<FolderSupply>(images_.train, static_cast<std::int64_t>(side_), batch_size, seed,
-                                        std::move(own));
+  return std::make_unique<FolderSupply>(images_.train, complaints_, static_cast<std::int64_t>(side_),
+                                        batch_size, seed, std::move(own));
 }
 
-Score FolderTask::score(Classifier& model) const {
+Score FolderTask::score(Classifier& model, std::size_t most) const {
+  const std::vector<std::size_t> chosen = evenly(images_.test.files.size(), most);
   std::size_t next = 0;
+  bool any = false;
   return score_of(model, [&](Batch& batch) {
     std::vector<torch::Tensor> images;
     std::vector<std::int64_t> labels;
-    for (; images.size() < kTestBatch && next < images_.test.files.size(); ++next) {
-      Picture picture = read_jpeg(images_.test.files[next]);
-      images.push_back(as_input(picture, middle(picture, kMiddle), false, static_cast<std::int64_t>(side_)));
-      labels.push_back(images_.test.labels[next]);
+    for (; images.size() < kTestBatch && next < chosen.size(); ++next) {
+      auto picture = read(images_.test.files[chosen[next]], complaints_);
+      if (!picture) continue;
+      images.push_back(
+          as_input(*picture, middle(*picture, kMiddle), false, static_cast<std::int64_t>(side_)));
+      labels.push_back(images_.test.labels[chosen[next]]);
     }
+    if (images.empty() && !any) give_up(images_.test);
     if (images.empty()) return false;
+    any = true;
     batch = together(images, labels);
     return true;
   });

@@ -11,6 +11,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr const char* kNoPictures = "has no .jpg or .jpeg pictures";
+
 [[noreturn]] void refuse(const fs::path& folder, const std::string& what) {
   throw duet::ConfigurationError(folder.string() + " " + what +
                                  "; --data must name a folder with train/CLASS/*.jpeg and val/CLASS/*.jpeg");
@@ -42,19 +44,21 @@ std::vector<std::string> classes_of(const fs::path& folder) {
   return names;
 }
 
-ImageList list(const fs::path& folder, const std::vector<std::string>& classes) {
+ImageList list(const fs::path& folder, const std::vector<std::string>& classes, bool all_have_some) {
   ImageList images;
   for (const std::string& name : classes_of(folder)) {
     const auto place = std::lower_bound(classes.begin(), classes.end(), name);
     if (place == classes.end() || *place != name)
       refuse(folder, "has a class \"" + name + "\" that train has not");
+    const std::size_t before = images.files.size();
     for (const fs::path& file : sorted(folder / name)) {
       if (!is_picture(file)) continue;
       images.files.push_back(file);
       images.labels.push_back(static_cast<int>(place - classes.begin()));
     }
+    if (all_have_some && images.files.size() == before) refuse(folder / name, kNoPictures);
   }
-  if (images.files.empty()) refuse(folder, "has no .jpg or .jpeg pictures in its classes' folders");
+  if (images.files.empty()) refuse(folder, kNoPictures);
   return images;
 }
 
@@ -64,8 +68,8 @@ ImageFolder list_images(const fs::path& folder) {
   ImageFolder images;
   images.classes = classes_of(folder / "train");
   std::sort(images.classes.begin(), images.classes.end());  // paths may sort otherwise than their names
-  images.train = list(folder / "train", images.classes);
-  images.test = list(folder / "val", images.classes);
+  images.train = list(folder / "train", images.classes, true);
+  images.test = list(folder / "val", images.classes, false);
   return images;
 }
 

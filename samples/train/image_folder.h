@@ -21,8 +21,8 @@ struct ImageFolder {
   ImageList test;  ///< of val
 };
 
-/// Throws ConfigurationError that names the folder: it is not there, has no classes or no pictures, or val
-/// has a class that train has not.
+/// Throws ConfigurationError that names the folder: it is not there, has no classes, train has a class
+/// without pictures, val has none at all or a class that train has not.
 ImageFolder list_images(const std::filesystem::path& folder);
 
 }  // namespace samples

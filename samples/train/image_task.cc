@@ -48,17 +48,19 @@ std::unique_ptr<Supply> ImageTask::supply(std::size_t batch_size, std::uint64_t 
   return std::make_unique<ImageSupply>(data_, batch_size, seed, std::move(own));
 }
 
-Score ImageTask::score(Classifier& model) const {
+Score ImageTask::score(Classifier& model, std::size_t most) const {
   const Dataset& set = data_.test;
   std::vector<float> images(kBatch * set.image_size());
   std::vector<std::int64_t> labels(kBatch);
+  const std::vector<std::size_t> chosen = evenly(set.size(), most);
   std::size_t begin = 0;
   return score_of(model, [&](Batch& batch) {
-    if (begin >= set.size()) return false;
-    const std::size_t count = std::min(kBatch, set.size() - begin);
+    if (begin >= chosen.size()) return false;
+    const std::size_t count = std::min(kBatch, chosen.size() - begin);
     for (std::size_t i = 0; i < count; ++i) {
-      prepare_image(set, begin + i, data_, images.data() + i * set.image_size());
-      labels[i] = set.labels[begin + i];
+      const std::size_t index = chosen[begin + i];
+      prepare_image(set, index, data_, images.data() + i * set.image_size());
+      labels[i] = set.labels[index];
     }
     batch = {image_tensor(images, set, count),
              torch::from_blob(labels.data(), {static_cast<std::int64_t>(count)}, at::kLong)};

@@ -18,7 +18,7 @@ class ImageTask final : public Task {
   std::shared_ptr<Classifier> make_model() const override { return make_model_(); }
   std::unique_ptr<Supply> supply(std::size_t batch_size, std::uint64_t seed,
                                  std::vector<std::size_t> own) const override;
-  Score score(Classifier& model) const override;
+  Score score(Classifier& model, std::size_t most) const override;
 
  private:
   DataSplit data_;

@@ -16,7 +16,8 @@ struct Picture {
 
 /// Whether this program was built with a JPEG library.
 bool can_read_jpeg();
-/// Grey and CMYK pictures become RGB. Throws duet::Error that names the file and what is wrong with it.
+/// Grey and CMYK pictures become RGB. Throws duet::Error that names the file and what is wrong with it: it is
+/// none, is cut off, or has more than 100 million pixels.
 Picture read_jpeg(const std::filesystem::path& file);
 
 }  // namespace samples

@@ -23,16 +23,19 @@ Schedule digits_schedule(double lr, bool constant) {
   return schedule;
 }
 
-Schedule cifar10_schedule(double lr, int world_size, double batch_size, bool constant) {
+Schedule cifar10_schedule(double lr, double scale, bool constant) {
   Schedule schedule;
   schedule.start = lr;
-  schedule.peak = std::max(lr, lr * batch_size * world_size / 256.0);
+  schedule.peak = lr * std::max(1.0, scale);
   schedule.constant = constant;
   return schedule;
 }
 
-Schedule imagenet_schedule(double lr, int world_size, double batch_size, bool constant) {
-  Schedule schedule = cifar10_schedule(lr, world_size, batch_size, constant);
+Schedule imagenet_schedule(double lr, double scale, bool constant) {
+  Schedule schedule;
+  schedule.peak = lr * scale;
+  schedule.start = std::min(lr, schedule.peak);
+  schedule.constant = constant;
   schedule.warmup = 5.0 / 90.0;
   schedule.first_drop = 30.0 / 90.0;
   schedule.second_drop = 60.0 / 90.0;

@@ -20,11 +20,12 @@ struct Schedule {
 
 /// lr 10 % … 100 % in the warm-up.
 Schedule digits_schedule(double lr, bool constant);
-/// Goyal et al. 2017: in 5 of 100 epochs from lr up to lr × (samples
-/// that all workers take in one step) ÷ 256. Never below lr: one or two workers with batches of 128 stay at
-/// lr, instead of "warming up" downwards.
-Schedule cifar10_schedule(double lr, int world_size, double batch_size, bool constant);
-/// The same for ImageNet's 90 epochs: 5 of warm-up, drops after 30, 60 and 80.
-Schedule imagenet_schedule(double lr, int world_size, double batch_size, bool constant);
+/// Goyal et al. 2017: in 5 of 100 epochs from lr up to lr × scale, the samples that all workers take in one
+/// step ÷ 256. Never below lr: one or two workers with batches of 128 stay at lr, instead of "warming up"
+/// downwards.
+Schedule cifar10_schedule(double lr, double scale, bool constant);
+/// For ImageNet's 90 epochs: 5 of warm-up, drops after 30, 60 and 80. lr × scale also where that is less than
+/// lr, as the paper has it; then without a warm-up.
+Schedule imagenet_schedule(double lr, double scale, bool constant);
 
 }  // namespace samples

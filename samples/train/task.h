@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <vector>
 
@@ -42,8 +43,10 @@ class Task {
   /// it.
   virtual std::unique_ptr<Supply> supply(std::size_t batch_size, std::uint64_t seed,
                                          std::vector<std::size_t> own) const = 0;
-  /// On the data for testing, in evaluation mode; the model's mode is then what it was.
-  virtual Score score(Classifier& model) const = 0;
+  static constexpr std::size_t kAll = std::numeric_limits<std::size_t>::max();
+  /// On the data for testing, or on `most` samples of it, evenly spread; in evaluation mode, the model's mode
+  /// is then what it was.
+  virtual Score score(Classifier& model, std::size_t most) const = 0;
 };
 
 }  // namespace samples

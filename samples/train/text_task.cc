@@ -13,7 +13,9 @@
 namespace samples {
 namespace {
 
-constexpr std::size_t kBatch = 64;
+// Characters in a batch for testing: few enough for the attention of the longest context, enough for the
+// shortest.
+constexpr std::size_t kTestCharacters = 4096;
 
 /// Windows that begin at these places, and the characters behind theirs.
 Batch windows(const Text& text, const std::vector<std::size_t>& begins, std::size_t context) {
@@ -60,12 +62,16 @@ std::unique_ptr<Supply> TextTask::supply(std::size_t batch_size, std::uint64_t s
   return std::make_unique<TextSupply>(text_, context_, batch_size, seed);
 }
 
-Score TextTask::score(Classifier& model) const {
-  std::size_t begin = text_.training;
+Score TextTask::score(Classifier& model, std::size_t most) const {
+  const std::size_t batch_size = std::max<std::size_t>(1, kTestCharacters / context_);
+  // The last character of the text is only ever to be foretold.
+  const std::size_t windows_for_testing = (text_.symbols.size() - text_.training - 1) / context_;
+  const std::vector<std::size_t> chosen = evenly(windows_for_testing, most);
+  std::size_t next = 0;
   return score_of(model, [&](Batch& batch) {
     std::vector<std::size_t> begins;
-    for (; begins.size() < kBatch && begin + context_ < text_.symbols.size(); begin += context_)
-      begins.push_back(begin);
+    for (; begins.size() < batch_size && next < chosen.size(); ++next)
+      begins.push_back(text_.training + chosen[next] * context_);
     if (begins.empty()) return false;
     batch = windows(text_, begins, context_);
     return true;

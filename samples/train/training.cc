@@ -18,6 +18,7 @@
 #include <thread>
 #include <vector>
 
+#include "blas.h"
 #include "cifar10.h"
 #include "digits.h"
 #include "duet/torch/trainer.h"
@@ -34,6 +35,9 @@ namespace samples {
 namespace {
 
 constexpr double kGatherTimeout = 20.0;
+// Of a worker's own model: enough to tell about one per cent. All of ImageNet's test pictures would take
+// minutes, and finish() waits for workers that are late only as long as finish_timeout.
+constexpr std::size_t kOwnTest = 2000;
 
 std::shared_ptr<Classifier> make_model(const Task& task, std::uint64_t seed) {
   // LibTorch's generator is one for the process; workers that are threads take turns.
@@ -151,8 +155,7 @@ void add_late_losses(const std::vector<int>& lost, duet::FinishResult& result) {
 std::shared_ptr<const Task> load_task(const Settings& settings) {
   if (settings.dataset == "cifar10")
     return std::make_shared<ImageTask>(load_cifar10(settings.data), make_resnet18);
-  if (settings.dataset == "imagenet")
-    return std::make_shared<FolderTask>(list_images(settings.data), settings.image_side);
+  if (settings.dataset == "imagenet") return std::make_shared<FolderTask>(settings.data, settings.image_side);
   if (settings.dataset == "text")
     return std::make_shared<TextTask>(load_text(settings.data, settings.context + 2), settings.context);
   return std::make_shared<ImageTask>(load_digits(settings.data), make_digits_net);
@@ -175,7 +178,7 @@ int train(const Settings& settings, const duet::Options& who, const Task& task) 
   train_to_the_goal(settings, task, *model, *optimizer, trainer, monitor);
 
   trainer.edit([] {});  // takes delivery of the last meetings before the model is tested
-  const double own_accuracy = task.score(*model).accuracy;
+  const double own_accuracy = task.score(*model, kOwnTest).accuracy;
   const duet::RunStatus status = trainer.status();
   RunReport report;
   report.result = trainer.finish();
@@ -183,12 +186,12 @@ int train(const Settings& settings, const duet::Options& who, const Task& task) 
   const auto own = WorkerReport::from(trainer.statistics(), report.result.distance_to_mean, own_accuracy);
   // The one that will most likely write the report tests the model first: nobody would write it should that
   // one die between having all the parts and writing.
-  if (report.result.lowest) report.test = task.score(*model);
+  if (report.result.lowest) report.test = task.score(*model, Task::kAll);
   const auto parts = trainer.worker().gather(to_text(own), kGatherTimeout);
   add_late_losses(trainer.worker().lost(), report.result);
   // Whoever has the parts writes, as the lowest rank may have died since finish().
   if (parts.empty()) return report.result.exit_code;
-  if (!report.result.lowest) report.test = task.score(*model);
+  if (!report.result.lowest) report.test = task.score(*model, Task::kAll);
 
   report.run_id = trainer.worker().run_id();
   report.options = trainer.worker().options();
@@ -205,6 +208,7 @@ int train(const Settings& settings, const duet::Options& who, const Task& task) 
 }
 
 int train_in_threads(const Settings& settings, const Task& task) {
+  if (settings.workers > 1) require_blas_for_threads();
   const auto count = static_cast<std::size_t>(settings.workers);
   std::vector<int> codes(count, 0);
   std::vector<std::exception_ptr> problems(count);

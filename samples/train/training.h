@@ -16,7 +16,7 @@ std::shared_ptr<const Task> load_task(const Settings& settings);
 int train(const Settings& settings, const duet::Options& options, const Task& task);
 
 /// Settings::workers of them as threads of this process. The largest exit code; an exception of any of them
-/// once all have ended.
+/// once all have ended. Throws ConfigurationError where LibTorch's BLAS is none for several threads (blas.h).
 int train_in_threads(const Settings& settings, const Task& task);
 
 }  // namespace samples

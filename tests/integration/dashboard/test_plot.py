@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The program duet-plot: pictures of what duet-sim reported."""
 
+import json
 import os
 import subprocess
 import tempfile
@@ -30,20 +31,72 @@ class Plot(unittest.TestCase):
         return report
 
     def lines(self, picture):
-        """Texts of an SVG, and how many lines it has that are more than a stroke."""
+        """Texts of an SVG, how many lines it has that are more than a stroke, and how many strokes."""
         root = xml.etree.ElementTree.parse(picture).getroot()
         texts = [element.text for element in root.iter("{http://www.w3.org/2000/svg}text")]
-        return texts, sum(1 for _ in root.iter("{http://www.w3.org/2000/svg}polyline"))
+        points = [len(line.get("points").split()) for line in root.iter("{http://www.w3.org/2000/svg}polyline")]
+        return texts, sum(count > 2 for count in points), sum(count == 2 for count in points)
+
+    def plot(self, *arguments):
+        picture = self.path("plot.svg")
+        done = self.run_program("duet-plot", "--out", picture, *arguments)
+        self.assertEqual((done.returncode, done.stderr, done.stdout), (0, "", ""))
+        return self.lines(picture)
 
     def test_curves_of_several_reports_are_one_picture(self):
         reports = [self.simulate("gossip", f"{name}.json", "--algorithm", name) for name in ("adpsgd", "a2cid2")]
-        picture = self.path("gossip.svg")
-        done = self.run_program("duet-plot", "--out", picture, "--over", "meetings", *reports)
-        self.assertEqual((done.returncode, done.stderr, done.stdout), (0, "", ""))
-        texts, lines = self.lines(picture)
-        self.assertIn("adpsgd, holdoff, ring of 8", texts)
-        self.assertIn("a2cid2, holdoff, ring of 8", texts)
-        self.assertGreaterEqual(lines, 4)
+        texts, lines, _ = self.plot("--over", "meetings", *reports)
+        self.assertIn("adpsgd", texts)
+        self.assertIn("a2cid2", texts)
+        self.assertIn("holdoff, ring of 8 · over meetings", texts)
+        self.assertEqual(lines, 4)
+
+    def changed(self, report, name, change):
+        """A copy of a report, with something changed in it."""
+        with open(report, encoding="utf-8") as file:
+            content = json.load(file)
+        change(content)
+        os.makedirs(os.path.dirname(self.path(name)), exist_ok=True)
+        with open(self.path(name), "w", encoding="utf-8") as file:
+            json.dump(content, file)
+        return self.path(name)
+
+    def test_reports_are_named_by_what_tells_them_apart(self):
+        first = self.simulate("gossip", "first.json")
+        texts, _, _ = self.plot(first)
+        self.assertIn("first.json", texts)
+        self.assertIn("a2cid2, holdoff, ring of 8 · over steps", texts)
+        for settings, names, note in (
+            ({}, ["first.json", "second.json"], "a2cid2, holdoff, ring of 8 · over steps"),
+            ({"rate": 2.5, "torn": True}, ["rate 2.5, torn"], "a2cid2, holdoff, ring of 8 · over steps"),
+            ({"workers": 16}, ["8 workers", "16 workers"], "a2cid2, holdoff, ring · over steps"),
+            ({"graph": "star", "always_available": True}, ["always available, star", "not always available, ring"],
+             "a2cid2, holdoff, 8 workers · over steps"),
+        ):
+            second = self.changed(first, "second.json", lambda report, settings=settings: report["settings"].update(settings))
+            texts, _, _ = self.plot("--width", "1200", first, second)
+            for name in (*names, note):
+                self.assertIn(name, texts)
+        # Two that differ in nothing, beside one that does.
+        other = self.changed(first, "other/first.json", lambda report: None)
+        third = self.changed(first, "third.json", lambda report: report["settings"].update(pairing="fifo"))
+        texts, _, _ = self.plot("--width", "2400", first, other, third)
+        self.assertIn("fifo", texts)
+        for report in (first, other):
+            self.assertIn("holdoff, " + report, texts)
+
+    def test_where_a_run_was_not_finite_is_a_cross(self):
+        report = self.simulate("train", "train.json", "--steps", "50")
+        _, lines, strokes = self.plot(report)
+
+        def diverge(content):
+            for point in content["runs"][0]["curve"][-2:]:
+                point[content["settings"]["curve"].index("loss")] = None
+
+        texts, lines_after, strokes_after = self.plot(self.changed(report, "train.json", diverge))
+        self.assertIn("train.json", texts)
+        self.assertEqual(lines_after, lines)
+        self.assertEqual(strokes_after, strokes + 4)
 
     def test_training_is_two_plots_and_a_png_as_well(self):
         report = self.simulate("train", "train.json", "--steps", "100")

@@ -8,6 +8,7 @@ namespace {
 
 using samples::cifar10_schedule;
 using samples::digits_schedule;
+using samples::imagenet_schedule;
 
 TEST(Schedule, WarmsUpAndDropsTwice) {
   const auto schedule = digits_schedule(0.05, false);
@@ -28,20 +29,40 @@ TEST(Schedule, TakesProgressBeyondTheEndsAsTheEnds) {
 }
 
 TEST(Schedule, ScalesCifarWithTheSamplesPerStep) {
-  const auto schedule = cifar10_schedule(0.1, 16, 128, false);
+  const auto schedule = cifar10_schedule(0.1, 8.0, false);
   EXPECT_DOUBLE_EQ(schedule.learning_rate(0.0), 0.1);
-  EXPECT_DOUBLE_EQ(schedule.learning_rate(0.3), 0.1 * 16 * 128 / 256);
-  EXPECT_NEAR(schedule.learning_rate(0.9), 0.01 * 0.1 * 16 * 128 / 256, 1e-12);
+  EXPECT_DOUBLE_EQ(schedule.learning_rate(0.3), 0.8);
+  EXPECT_NEAR(schedule.learning_rate(0.9), 0.01 * 0.8, 1e-12);
 }
 
 TEST(Schedule, NeverWarmsUpDownwards) {
-  for (const int workers : {1, 2}) {
-    const auto schedule = cifar10_schedule(0.1, workers, 128, false);
+  for (const double scale : {0.5, 1.0}) {
+    const auto schedule = cifar10_schedule(0.1, scale, false);
     for (const double progress : {0.0, 0.02, 0.05, 0.49})
-      EXPECT_DOUBLE_EQ(schedule.learning_rate(progress), 0.1) << workers << " workers at " << progress;
+      EXPECT_DOUBLE_EQ(schedule.learning_rate(progress), 0.1) << scale << " at " << progress;
     EXPECT_DOUBLE_EQ(schedule.learning_rate(0.5), 0.01);
   }
-  EXPECT_DOUBLE_EQ(cifar10_schedule(0.1, 3, 128, false).learning_rate(0.3), 0.15);
+  EXPECT_DOUBLE_EQ(cifar10_schedule(0.1, 1.5, false).learning_rate(0.3), 0.15);
+}
+
+TEST(Schedule, DropsThriceOnImageNet) {
+  const auto schedule = imagenet_schedule(0.1, 8.0, false);
+  EXPECT_DOUBLE_EQ(schedule.learning_rate(0.0), 0.1);
+  EXPECT_NEAR(schedule.learning_rate(2.5 / 90.0), 0.45, 1e-12);
+  EXPECT_DOUBLE_EQ(schedule.learning_rate(5.0 / 90.0), 0.8);
+  EXPECT_DOUBLE_EQ(schedule.learning_rate(29.999 / 90.0), 0.8);
+  EXPECT_NEAR(schedule.learning_rate(30.0 / 90.0), 0.08, 1e-12);
+  EXPECT_NEAR(schedule.learning_rate(59.999 / 90.0), 0.08, 1e-12);
+  EXPECT_NEAR(schedule.learning_rate(60.0 / 90.0), 0.008, 1e-12);
+  EXPECT_NEAR(schedule.learning_rate(79.999 / 90.0), 0.008, 1e-12);
+  EXPECT_NEAR(schedule.learning_rate(80.0 / 90.0), 0.0008, 1e-12);
+}
+
+TEST(Schedule, ScalesImageNetDownwardsToo) {
+  const auto schedule = imagenet_schedule(0.1, 0.125, false);
+  for (const double progress : {0.0, 0.02, 0.3})
+    EXPECT_DOUBLE_EQ(schedule.learning_rate(progress), 0.0125) << progress;
+  EXPECT_DOUBLE_EQ(imagenet_schedule(0.1, 0.125, true).learning_rate(0.9), 0.0125);
 }
 
 TEST(Schedule, StaysWhereItIsWhenConstant) {

@@ -74,6 +74,39 @@ TEST(Settings, KnowImageNetsAndTextsRecipes) {
   EXPECT_THAT(parse({"--dataset", "text", "--dirichlet", "0.1"}).error, HasSubstr("no labels"));
 }
 
+TEST(Settings, MultiplySgdsLearningRateByTheWorkersButNotAdamWs) {
+  for (const char* dataset : {"cifar10", "imagenet"}) {
+    const auto sgd = parse({"--dataset", dataset, "--batch-size", "64"}).settings;
+    EXPECT_DOUBLE_EQ(sgd.schedule(16).learning_rate(0.2), 0.4) << dataset;
+    const auto adamw = parse({"--dataset", dataset, "--optimizer", "adamw"}).settings;
+    for (const int workers : {1, 16, 64}) {
+      EXPECT_DOUBLE_EQ(adamw.schedule(workers).learning_rate(0.0), 1e-3) << dataset;
+      EXPECT_DOUBLE_EQ(adamw.schedule(workers).learning_rate(0.2), 1e-3) << dataset;
+    }
+  }
+  EXPECT_DOUBLE_EQ(parse({"--dataset", "cifar10"}).settings.schedule(1).learning_rate(0.2), 0.1);
+  EXPECT_DOUBLE_EQ(parse({"--dataset", "imagenet"}).settings.schedule(1).learning_rate(0.2), 0.0125);
+}
+
+TEST(Settings, RefuseWhatTheDataSetHasNoUseFor) {
+  const std::vector<std::vector<const char*>> lines = {
+      {"--image-side", "64"},
+      {"--image-side", "64", "--dataset", "cifar10"},
+      {"--context", "32"},
+      {"--context", "32", "--dataset", "imagenet"},
+      {"--momentum", "0.5", "--dataset", "text"},
+      {"--momentum", "0.5", "--optimizer", "adamw"},
+  };
+  for (const auto& line : lines) {
+    const auto parsed = parse(line);
+    EXPECT_THAT(parsed.error, AllOf(HasSubstr(line[0]), HasSubstr("--dataset " + parsed.settings.dataset)));
+    EXPECT_EQ(parsed.error.find('\n'), std::string::npos) << parsed.error;
+  }
+  EXPECT_EQ(parse({"--image-side", "64", "--dataset", "imagenet"}).error, "");
+  EXPECT_EQ(parse({"--context", "32", "--dataset", "text"}).error, "");
+  EXPECT_EQ(parse({"--momentum", "0.5", "--dataset", "text", "--optimizer", "sgd"}).error, "");
+}
+
 TEST(Settings, TakeEveryFlag) {
   const auto parsed = parse({"--algorithm",   "adpsgd",        "--graph",        "star", "--rate",    "2",
                              "--transport",   "libfabric:tcp", "--clock",        "wall", "--pairing", "fifo",
@@ -132,6 +165,8 @@ TEST(Settings, RefuseWhatCannotBe) {
                                                                                     {"--wire", "int4"},
                                                                                     {"--workers", "0"},
                                                                                     {"--dirichlet", "0"},
+                                                                                    {"--dirichlet", "2e6"},
+                                                                                    {"--context", "1025"},
                                                                                     {"--context", "1"},
                                                                                     {"--nonsense"}}) {
     const auto parsed = parse(line);

@@ -2,19 +2,26 @@
 
 #include <gmock/gmock.h>
 #include <torch/nn/module.h>
+#include <torch/nn/modules/conv.h>
+#include <torch/utils.h>
 #include <unistd.h>
 
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 
+#include "blas.h"
 #include "digits.h"
 #include "duet/algorithm.h"
 #include "duet/error.h"
 #include "evaluation.h"
 #include "image_task.h"
+#include "jpeg.h"
 #include "models.h"
+#include "pictures.h"
 #include "resnet50.h"
 #include "transformer.h"
 
@@ -22,6 +29,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
+using ::testing::HasSubstr;
 
 class Training : public ::testing::Test {
  protected:
@@ -101,6 +109,21 @@ TEST_F(Training, WithUnequalDataReachesNinetyPerCentAllTheSame) {
   EXPECT_GT(result["final"]["test_accuracy"].get<double>(), 0.9);
 }
 
+TEST_F(Training, WorkersThatKnowFewLabelsAndNeverMeetAreBadOnTheirOwn) {
+  settings_.workers = 4;
+  settings_.epochs = 24;
+  // Practically no meetings. Rounds so rare would not do: synchronous workers learn in them that it is the
+  // end.
+  settings_.options.algorithm = "adpsgd";
+  settings_.options.rate = 1e-6;
+  const auto task = samples::load_task(settings_);
+  EXPECT_EQ(samples::train_in_threads(settings_, *task), 0);
+  EXPECT_GT(report()["final"]["mean_worker_test_accuracy"].get<double>(), 0.8);
+  settings_.dirichlet = 1e-6;  // each label is one worker's
+  EXPECT_EQ(samples::train_in_threads(settings_, *task), 0);
+  EXPECT_LT(report()["final"]["mean_worker_test_accuracy"].get<double>(), 0.6);
+}
+
 TEST_F(Training, ATransformerLearnsAText) {
   const fs::path text = report_.string() + ".txt";
   {
@@ -120,7 +143,7 @@ TEST_F(Training, ATransformerLearnsAText) {
   EXPECT_TRUE(task->labels().empty());
   EXPECT_EQ(samples::train_in_threads(settings_, *task), 0);
   fs::remove(text);
-  // Without having learnt anything: ln of 29 different characters, 3.4.
+  // Without having learnt anything: ln of 28 different characters, 3.3.
   EXPECT_LT(report()["final"]["test_loss"].get<double>(), 2.0);
 }
 
@@ -158,6 +181,76 @@ TEST_F(Training, RunsCifarsRecipeOnResNet18) {
   EXPECT_GE(result["final"]["samples"].get<int>(), 24);
   EXPECT_GE(result["final"]["steps"].get<int>(), 6);
   EXPECT_EQ(result["final"]["members"], json::array({0, 1}));
+}
+
+TEST_F(Training, RunsImageNetsRecipeOnAFolderWithAFileThatIsNoPicture) {
+  if (!samples::can_read_jpeg()) GTEST_SKIP() << "built without libjpeg";
+  const fs::path folder = report_.string() + ".pictures";
+  for (const char* name : {"train/a/1.jpg", "train/a/2.jpg", "train/b/3.jpg", "train/b/4.jpg", "val/a/5.jpg",
+                           "val/b/6.jpg", "val/b/7.jpg"}) {
+    fs::create_directories((folder / name).parent_path());
+    std::ofstream(folder / name, std::ios::binary) << pictures::jpeg();
+  }
+  for (const char* name : {"train/a/none.JPEG", "val/a/none.JPEG"})
+    std::ofstream(folder / name, std::ios::binary) << "\x89PNG";
+  settings_.dataset = "imagenet";
+  settings_.data = folder;
+  settings_.image_side = 32;
+  settings_.workers = 2;
+  settings_.batch_size = 2;
+  settings_.epochs = 1;
+  const auto task = samples::load_task(settings_);
+  EXPECT_EQ(task->training_size(), 5u);
+  ::testing::internal::CaptureStderr();
+  EXPECT_EQ(samples::train_in_threads(settings_, *task), 0);
+  EXPECT_THAT(::testing::internal::GetCapturedStderr(), HasSubstr("none.JPEG"));
+  fs::remove_all(folder);
+  const json result = report();
+  EXPECT_GE(result["final"]["samples"].get<int>(), 5);
+  EXPECT_EQ(result["final"]["members"], json::array({0, 1}));
+  EXPECT_TRUE(std::isfinite(result["final"]["test_loss"].get<double>()));
+  // Of three pictures.
+  const double right = 3.0 * result["final"]["test_accuracy"].get<double>();
+  EXPECT_NEAR(right, std::round(right), 1e-9);
+}
+
+TEST(Blas, OfOpenBlasTakesThreadsUnlessItWasBuiltWithout) {
+  EXPECT_FALSE(samples::takes_threads(0));
+  EXPECT_TRUE(samples::takes_threads(1));  // its own threads
+  EXPECT_TRUE(samples::takes_threads(2));  // OpenMP's
+  EXPECT_TRUE(samples::takes_threads(std::nullopt));
+  if (samples::takes_threads(samples::openblas_parallel())) {
+    EXPECT_NO_THROW(samples::require_blas_for_threads());
+  } else {
+    EXPECT_THROW(samples::require_blas_for_threads(), duet::ConfigurationError);
+  }
+}
+
+TEST(Models, ResNet50HalvesTheImageFiveTimes) {
+  const auto model = samples::make_resnet50(7);
+  model->eval();
+  const torch::NoGradGuard no_grad;
+  EXPECT_EQ(model->forward(torch::zeros({1, 3, 64, 64})).sizes(), (std::vector<std::int64_t>{1, 7}));
+  const auto parts = model->named_children();
+  auto x = parts["conv1"]->as<torch::nn::Conv2d>()->forward(torch::zeros({1, 3, 64, 64}));
+  EXPECT_EQ(x.sizes(), (std::vector<std::int64_t>{1, 64, 32, 32}));
+  x = at::max_pool2d(x, 3, 2, 1);
+  int block = 0;
+  std::int64_t channels = 256, side = 16;
+  for (const int count : {3, 4, 6, 3}) {
+    for (int k = 0; k < count; ++k) {
+      const auto part = parts["block" + std::to_string(++block)];
+      x = part->as<samples::Classifier>()->forward(x);
+      EXPECT_EQ(x.sizes(), (std::vector<std::int64_t>{1, channels, side, side})) << block;
+      // Strides are in the 3×3 convolution.
+      const auto& middle = part->named_children()["conv2"]->as<torch::nn::Conv2d>()->options;
+      EXPECT_EQ(middle.kernel_size()->at(0), 3);
+      EXPECT_EQ(middle.stride()->at(0), k == 0 && block > 1 ? 2 : 1) << block;
+    }
+    channels *= 2;
+    side /= 2;
+  }
+  EXPECT_EQ(block, 16);
 }
 
 TEST(Models, ATransformerDoesNotLookAhead) {
