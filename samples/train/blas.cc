@@ -20,10 +20,9 @@ std::optional<int> openblas_parallel() {
 void require_blas_for_threads() {
   if (takes_threads(openblas_parallel())) return;
   throw duet::ConfigurationError(
-      "--workers runs threads, but LibTorch's BLAS here is an OpenBLAS without threads "
-      "(libopenblas0-serial), "
-      "which computes wrong products when several call it: install libopenblas0-openmp, or start the workers "
-      "as processes, with duet-run");
+      "--workers and --threads compute with several threads, but LibTorch's BLAS here is an OpenBLAS without "
+      "locks (libopenblas0-serial), whose products are wrong when two of them call it: install "
+      "libopenblas0-openmp, or start the workers as processes, with duet-run, of one thread each");
 }
 
 }  // namespace samples

@@ -162,6 +162,7 @@ std::shared_ptr<const Task> load_task(const Settings& settings) {
 }
 
 int train(const Settings& settings, const duet::Options& who, const Task& task) {
+  if (settings.threads > 1) require_blas_for_threads();
   // Workers share the processors; more threads in each would only get into each other's way.
   at::set_num_threads(settings.threads);
   duet::Options options = who;

@@ -72,8 +72,9 @@ class DUET_API StepAlgorithm {
   virtual void after_update(StepContext& context, std::uint64_t step) = 0;
 };
 
-/// "allreduce" (averages after every step), "local-sgd" (after every 1/rate steps; rate ≥ 1: every step), or
-/// "dpsgd" (a round of gossip after every step). Throws ConfigurationError for any other name.
+/// "allreduce" (averages after every step), "local-sgd" (after every 1/rate steps; rate ≥ 1: every step; a
+/// run ends with an average, so up to 1/rate steps after its goal), or "dpsgd" (a round of gossip after every
+/// step). Throws ConfigurationError for any other name.
 DUET_API std::unique_ptr<StepAlgorithm> make_step_algorithm(std::string_view name);
 
 /// Which of the two kinds a name is of. Throws ConfigurationError, listing the names, when it is of neither.
