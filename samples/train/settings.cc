@@ -22,6 +22,18 @@ const CLI::Validator kPositive(
     },
     "POSITIVE");
 
+// CLI11's own lets through what is no number.
+CLI::Validator between(double least, double most) {
+  return {[least, most](std::string& text) {
+            double value = 0.0;
+            if (CLI::detail::lexical_cast(text, value) && value >= least && value <= most)
+              return std::string();
+            return text + " is not a number from " + CLI::detail::to_string(least) + " to " +
+                   CLI::detail::to_string(most);
+          },
+          "FROM " + CLI::detail::to_string(least) + " TO " + CLI::detail::to_string(most)};
+}
+
 /// What a data set's recipe says.
 struct Defaults {
   const char* dataset;
@@ -172,13 +184,13 @@ std::optional<int> parse(int argc, const char* const* argv, Settings& settings) 
       ->check(kPositive);
   app.add_flag("--constant-lr", settings.constant_lr, "No warm-up and no decay");
   auto* const momentum = app.add_option("--momentum", settings.momentum, "Of SGD")
-                             ->check(CLI::Range(0.0, 1.0))
+                             ->check(between(0.0, 1.0))
                              ->capture_default_str();
   auto* const weight_decay =
       app.add_option(
              "--weight-decay", settings.weight_decay,
              "Not on batch-norm, layer-norm and biases, but for digits [0.0005; imagenet 0.0001; text 0.01]")
-          ->check(CLI::Range(0.0, 1.0));
+          ->check(between(0.0, 1.0));
   app.add_option("--statistics-every", settings.statistics_every,
                  "Average batch-norm's statistics in every k-th meeting, too; 0: at the end only")
       ->check(CLI::Range(0, 1000000))
@@ -195,7 +207,7 @@ std::optional<int> parse(int argc, const char* const* argv, Settings& settings) 
   app.add_option("--step-time", settings.step_time,
                  "Seconds that a step takes at least (it sleeps): workers of one machine then are as if each "
                  "had a device of its own")
-      ->check(CLI::Range(0.0, 3600.0))
+      ->check(between(0.0, 3600.0))
       ->capture_default_str();
   std::vector<double> straggler;
   app.add_option(

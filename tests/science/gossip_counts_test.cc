@@ -103,8 +103,8 @@ TEST(MemorylessRings, TheRateFallsWithTheSquareOfNForTheBaselineAndWithNForA2Cid
     EXPECT_NEAR(baseline.back(), 1.0 / constants.chi1, 0.15 / constants.chi1) << workers;
     // 1/√(χ₁χ₂) is how fast the square of the mean falls; the mean of the square falls by 0.7 to 0.8 of it on
     // these rings, which second moments say exactly. A single run falls no more slowly than that (its
-    // logarithm is what is averaged here), and somewhat faster on small rings. The mean of eight runs is known
-    // to some 3 %.
+    // logarithm is what is averaged here), and somewhat faster on small rings. The mean of eight runs is
+    // known to some 3 %.
     const double theory = ring_theory(workers, constants.chi1, constants.chi2).rate;
     EXPECT_GE(a2cid2.back(), 0.9 * theory) << workers;
     EXPECT_LE(a2cid2.back(), 1.25 * theory) << workers;

@@ -162,6 +162,7 @@ TEST(Settings, RefuseWhatCannotBe) {
                                                                                     {"--lr", "-0.1"},
                                                                                     {"--lr", "x"},
                                                                                     {"--momentum", "1.5"},
+                                                                                    {"--momentum", "nan"},
                                                                                     {"--wire", "int4"},
                                                                                     {"--workers", "0"},
                                                                                     {"--dirichlet", "0"},
