@@ -1,7 +1,5 @@
 #include "simulation/seeds.h"
 
-#include <sched.h>
-
 #include <algorithm>
 #include <atomic>
 #include <exception>
@@ -9,16 +7,13 @@
 #include <thread>
 #include <vector>
 
+#include "support/processors.h"
+
 namespace duet::simulation {
 
-int usable_processors() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  if (::sched_getaffinity(0, sizeof set, &set) != 0) return 1;
-  return CPU_COUNT(&set);
-}
-
 void run_all(int count, int jobs, const std::function<void(int)>& run) {
+  const int processors = support::usable_processors();
+  const int threads_wanted = std::min(count, jobs > 0 ? std::min(jobs, processors) : processors);
   std::atomic<int> next{0};
   std::mutex mutex;
   std::exception_ptr problem;
@@ -39,7 +34,7 @@ void run_all(int count, int jobs, const std::function<void(int)>& run) {
   {
     std::vector<std::jthread> threads;  // joins at the end, whatever happens
     try {
-      for (int k = 1; k < std::min({jobs, count, usable_processors()}); ++k)
+      for (int k = 1; k < threads_wanted; ++k)
         threads.emplace_back(work);
     } catch (...) {
       fail();

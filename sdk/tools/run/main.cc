@@ -1,4 +1,3 @@
-#include <sched.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -15,6 +14,7 @@
 #include "run/free_port.h"
 #include "run/process.h"
 #include "run/program.h"
+#include "support/processors.h"
 
 namespace duet::run {
 namespace {
@@ -25,14 +25,6 @@ constexpr int kUsage = 2;
 int complain(const std::string& text, int exit_code) {
   std::cerr << "duet-run: " << text << std::endl;
   return exit_code;
-}
-
-/// As many as this process may use, which in a container is fewer than the machine has.
-int usable_cores() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  if (::sched_getaffinity(0, sizeof set, &set) != 0) return 1;
-  return CPU_COUNT(&set);
 }
 
 std::string random_run_id() {
@@ -54,7 +46,7 @@ int start_and_wait(int workers, double grace, const std::vector<std::string>& co
   Run run;
   run.workers = workers;
   run.run_id = random_run_id();
-  run.cores = usable_cores();
+  run.cores = support::usable_processors();
   if (!variables.contains("DUET_RENDEZVOUS")) {
     run.rendezvous = "seed://127.0.0.1:" + std::to_string(find_free_port());
   }

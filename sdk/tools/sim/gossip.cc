@@ -46,8 +46,7 @@ void run(GossipCommand command) {
   std::vector<simulation::GossipResult> results(count);
   {
     ProgressBar bar(common.seeds);
-    const int jobs = common.jobs > 0 ? common.jobs : simulation::usable_processors();
-    simulation::run_all(common.seeds, jobs, [&](int k) {
+    simulation::run_all(common.seeds, common.jobs, [&](int k) {
       simulation::GossipOptions options = command.options;
       options.seed = common.first_seed + static_cast<std::uint64_t>(k);
       auto& result = results[static_cast<std::size_t>(k)];

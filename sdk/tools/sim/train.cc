@@ -44,8 +44,7 @@ void run(TrainCommand command) {
   std::vector<Json> runs(count);
   {
     ProgressBar bar(common.seeds);
-    const int jobs = common.jobs > 0 ? common.jobs : simulation::usable_processors();
-    simulation::run_all(common.seeds, jobs, [&](int k) {
+    simulation::run_all(common.seeds, common.jobs, [&](int k) {
       simulation::TrainingOptions options = command.options;
       options.seed = common.first_seed + static_cast<std::uint64_t>(k);
       runs[static_cast<std::size_t>(k)] = as_json(

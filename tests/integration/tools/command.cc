@@ -128,4 +128,11 @@ std::vector<std::string> Command::lines(const std::string& prefix) const {
   return found;
 }
 
+Answer answer_of(const std::vector<std::string>& arguments,
+                 const std::map<std::string, std::string>& variables, std::chrono::milliseconds timeout) {
+  Command command(arguments, variables);
+  const int exit_code = command.wait(timeout);
+  return {exit_code, command.out(), command.err()};
+}
+
 }  // namespace duet::testing

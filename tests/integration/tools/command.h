@@ -39,4 +39,16 @@ class Command {
   std::string text_[2];
 };
 
+/// What a program wrote and how it ended (Command::wait()).
+struct Answer {
+  int exit_code = -1;
+  std::string out;
+  std::string err;
+};
+
+/// Starts it and waits for its end.
+Answer answer_of(const std::vector<std::string>& arguments,
+                 const std::map<std::string, std::string>& variables = {},
+                 std::chrono::milliseconds timeout = std::chrono::seconds(30));
+
 }  // namespace duet::testing

@@ -26,21 +26,10 @@ using Json = nlohmann::json;
 using Words = std::vector<std::string>;
 using Variables = std::map<std::string, std::string>;
 
-struct Answer {
-  int exit_code = -1;
-  std::string out;
-  std::string err;
-};
-
 Answer ask(const Words& arguments, const Variables& variables = {}) {
   Words all = {DUET_INFO};
   all.insert(all.end(), arguments.begin(), arguments.end());
-  Command command(all, variables);
-  Answer answer;
-  answer.exit_code = command.wait();
-  answer.out = command.out();
-  answer.err = command.err();
-  return answer;
+  return answer_of(all, variables);
 }
 
 Json ask_json(const Words& arguments, const Variables& variables = {}) {

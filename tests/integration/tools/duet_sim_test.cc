@@ -26,21 +26,10 @@ using ::testing::StartsWith;
 using Json = nlohmann::json;
 using Words = std::vector<std::string>;
 
-struct Answer {
-  int exit_code = -1;
-  std::string out;
-  std::string err;
-};
-
 Answer simulate(const Words& arguments, std::chrono::seconds patience = std::chrono::seconds(60)) {
   Words all = {DUET_SIM};
   all.insert(all.end(), arguments.begin(), arguments.end());
-  Command command(all);
-  Answer answer;
-  answer.exit_code = command.wait(patience);
-  answer.out = command.out();
-  answer.err = command.err();
-  return answer;
+  return answer_of(all, {}, patience);
 }
 
 void expect_refusal(const Words& arguments, const std::string& words) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "simulation/seeds.h"
+#include "support/processors.h"
 
 namespace duet::simulation {
 namespace {
@@ -22,7 +23,7 @@ TEST(Seeds, EveryRunIsMadeOnceByNoMoreThreadsThanThereAreProcessors) {
   });
   for (const std::atomic<int>& count : made)
     EXPECT_EQ(count, 1);
-  EXPECT_LE(most, usable_processors());
+  EXPECT_LE(most, support::usable_processors());
 }
 
 TEST(Seeds, TheFirstProblemIsThrownOnAndNoFurtherRunIsBegun) {

@@ -74,16 +74,22 @@ TEST_P(DPsgdGraphs, EveryStepIsOneMultiplicationByTheMetropolisMatrix) {
 INSTANTIATE_TEST_SUITE_P(Graphs, DPsgdGraphs, testing::Values("ring", "star", "path", "complete"),
                          [](const auto& tested) { return std::string(tested.param); });
 
-/// Connections break, a worker leaves in the middle without a word: the others make all of their steps.
-TEST(DPsgd, GoesOnThroughBrokenConnectionsAndWithoutALeaver) {
-  constexpr int kWorkers = 5, kSteps = 60, kLeavesAfter = 20;
+/// Exchanges break, and what that costs is bounded by half a second.
+Options breaking_options(const char* faults) {
   Options options = threads_options();
   options.algorithm = "dpsgd";
-  options.faults = "disconnect=0.002,seed=7";
+  options.faults = faults;
   options.keep_start = true;  // the start's broadcast has no second try
   options.block_bytes = 400;
   options.meeting_timeout = 0.5;
   options.heartbeat_interval = 0.1;
+  return options;
+}
+
+/// Connections break, a worker leaves in the middle without a word: the others make all of their steps.
+TEST(DPsgd, GoesOnThroughBrokenConnectionsAndWithoutALeaver) {
+  constexpr int kWorkers = 5, kSteps = 60, kLeavesAfter = 20;
+  Options options = breaking_options("disconnect=0.002,seed=7");
   options.gone_after = 3.0;
   std::atomic<std::uint64_t> failures{0}, exchanges{0};
   std::atomic<int> stepping{kWorkers - 1};
@@ -117,13 +123,7 @@ TEST(DPsgd, GoesOnThroughBrokenConnectionsAndWithoutALeaver) {
 /// triangle the peer's next ones are waiting for it: nobody waits as long as a step may take.
 TEST(DPsgd, OnATriangleNobodyWaitsInACircleWhateverBreaks) {
   constexpr int kWorkers = 3, kSteps = 60;
-  Options options = threads_options();
-  options.algorithm = "dpsgd";
-  options.faults = "disconnect=0.004,corrupt=0.004,seed=11";
-  options.keep_start = true;  // the start's broadcast has no second try
-  options.block_bytes = 400;
-  options.meeting_timeout = 0.5;
-  options.heartbeat_interval = 0.1;
+  const Options options = breaking_options("disconnect=0.004,corrupt=0.004,seed=11");
   std::atomic<std::uint64_t> failures{0};
   std::atomic<int> stepping{kWorkers};
   const auto begin = std::chrono::steady_clock::now();
