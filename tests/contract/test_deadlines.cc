@@ -177,7 +177,7 @@ TEST_P(Deadlines, DoNotTouchOperationsThatAreInTime) {
 TEST_P(Deadlines, InTheMiddleOfAMessageWhoseOtherEndStandsStill) {
   holds_to({"TIME-3", "TIME-1", "OP-3"});
   // Long enough to fill whatever buffers are on the way; ThreadSanitizer takes seconds for so much.
-#ifdef __SANITIZE_THREAD__
+#ifdef DUET_SANITIZE_THREAD
   constexpr std::size_t kBytes = 4u << 20;
 #else
   constexpr std::size_t kBytes = 32u << 20;

@@ -240,7 +240,7 @@ TEST_P(Messages, MayAddUpToMoreThanFourGigabytes) {
   holds_to({"OP-7", "OP-2"});
   // Beyond 2^32 bytes, whatever a transport counts in; a block carries its number at both ends.
   const std::uint64_t block_bytes = up_to((4u << 20) + 8) / 8 * 8;
-#ifdef __SANITIZE_THREAD__
+#ifdef DUET_SANITIZE_THREAD
   // It looks at every byte, which takes minutes; how far a transport counts is seen in the other builds.
   constexpr std::uint64_t kTotal = std::uint64_t{1} << 28;
 #else

@@ -123,10 +123,10 @@ class KillInMeeting(unittest.TestCase):
                 act(transport, wanted)
 
     def test_sigkill(self):
-        self.each(self.kill, harness.count(8, 100))
+        self.each(self.kill, harness.count(5, 100))
 
     def test_sigstop(self):
-        self.each(self.stop, harness.count(8, 100))
+        self.each(self.stop, harness.count(5, 100))
 
 
 if __name__ == "__main__":

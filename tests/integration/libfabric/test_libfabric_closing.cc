@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#ifdef __SANITIZE_ADDRESS__
+#ifdef DUET_SANITIZE_ADDRESS
 #include <sanitizer/lsan_interface.h>
 #endif
 
@@ -133,7 +133,7 @@ TEST(Libfabric, AnEventOfAClosedConnectionReachesNoOther) {
 
 /// While it lives, memory that is never freed is no leak of ours. libfabric 1.17 keeps what it has let in at
 /// its port, but not yet read a request from, when that port is closed, and offers no way to ask for it.
-#ifdef __SANITIZE_ADDRESS__
+#ifdef DUET_SANITIZE_ADDRESS
 using LibfabricForgets = __lsan::ScopedDisabler;
 #else
 struct LibfabricForgets {

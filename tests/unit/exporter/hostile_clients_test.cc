@@ -99,7 +99,7 @@ class HostileClients : public testing::Test {
                          return Reply{200, "text/plain", body_};
                        }},
                       {"/large",
-                       [this] {
+                       [] {
                          return Reply{200, "text/plain", std::string(32u << 20, 'l')};
                        }},
                       {"/throws", []() -> Reply { throw std::runtime_error("on purpose"); }}}};

@@ -248,8 +248,8 @@ TEST(RunPages, NamesFromOutsideDoNoHarm) {
   observer::Snapshot snapshot = sample_snapshot();
   snapshot.run.run_id = "<script>alert(1)</script>\xff";
   EXPECT_THAT(run_landing_page(run_of(snapshot)), Not(HasSubstr("<script>")));
-  EXPECT_NO_THROW(nlohmann::json::parse(run_discovery_page(run_of(snapshot), "a:1")));
-  EXPECT_NO_THROW(nlohmann::json::parse(run_edges_page(run_of(snapshot))));
+  EXPECT_TRUE(nlohmann::json::accept(run_discovery_page(run_of(snapshot), "a:1")));
+  EXPECT_TRUE(nlohmann::json::accept(run_edges_page(run_of(snapshot))));
 }
 
 }  // namespace

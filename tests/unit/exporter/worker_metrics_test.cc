@@ -198,7 +198,7 @@ TEST(Pages, NamesFromOutsideDoNoHarm) {
   auto view = sample_view();
   view.run_id = "<script>alert(1)</script>\xff";
   EXPECT_THAT(landing_page(view), Not(HasSubstr("<script>")));
-  EXPECT_NO_THROW(nlohmann::json::parse(discovery_page(view.run_id, sample_members(), {})));
+  EXPECT_TRUE(nlohmann::json::accept(discovery_page(view.run_id, sample_members(), {})));
   // Prometheus would refuse the whole page.
   EXPECT_THAT(text(view), HasSubstr("run_id=\"<script>alert(1)</script>\xEF\xBF\xBD\""));
   EXPECT_THAT(text(view), Not(HasSubstr("\xff")));
