@@ -44,13 +44,6 @@ if(DUET_SANITIZE)
     # Clang's check of function types does not know those of libraries whose functions are found by name.
     add_compile_options($<$<COMPILE_LANG_AND_ID:CXX,Clang>:-fno-sanitize=function>)
   endif()
-  # Compilers have no common way to tell.
-  foreach(sanitizer address thread)
-    if(DUET_SANITIZE MATCHES ${sanitizer})
-      string(TOUPPER ${sanitizer} sanitizer)
-      add_compile_definitions(DUET_SANITIZE_${sanitizer})
-    endif()
-  endforeach()
 endif()
 
 find_program(DUET_CCACHE ccache)

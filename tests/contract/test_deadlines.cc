@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "contract/contract_test.h"
+#include "support/sanitizers.h"
 
 namespace duet::contract {
 namespace {
@@ -177,7 +178,7 @@ TEST_P(Deadlines, DoNotTouchOperationsThatAreInTime) {
 TEST_P(Deadlines, InTheMiddleOfAMessageWhoseOtherEndStandsStill) {
   holds_to({"TIME-3", "TIME-1", "OP-3"});
   // Long enough to fill whatever buffers are on the way; ThreadSanitizer takes seconds for so much.
-#ifdef DUET_SANITIZE_THREAD
+#ifdef DUET_UNDER_TSAN
   constexpr std::size_t kBytes = 4u << 20;
 #else
   constexpr std::size_t kBytes = 32u << 20;

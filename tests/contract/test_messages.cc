@@ -2,6 +2,7 @@
 #include <numeric>
 
 #include "contract/contract_test.h"
+#include "support/sanitizers.h"
 
 namespace duet::contract {
 namespace {
@@ -240,7 +241,7 @@ TEST_P(Messages, MayAddUpToMoreThanFourGigabytes) {
   holds_to({"OP-7", "OP-2"});
   // Beyond 2^32 bytes, whatever a transport counts in; a block carries its number at both ends.
   const std::uint64_t block_bytes = up_to((4u << 20) + 8) / 8 * 8;
-#ifdef DUET_SANITIZE_THREAD
+#ifdef DUET_UNDER_TSAN
   // It looks at every byte, which takes minutes; how far a transport counts is seen in the other builds.
   constexpr std::uint64_t kTotal = std::uint64_t{1} << 28;
 #else

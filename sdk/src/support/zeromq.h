@@ -5,7 +5,9 @@
 #include <utility>
 #include <zmq.hpp>
 
-#if defined(DUET_SANITIZE_THREAD)
+#include "support/sanitizers.h"
+
+#if defined(DUET_UNDER_TSAN)
 extern "C" void AnnotateIgnoreReadsBegin(const char* file, int line);
 extern "C" void AnnotateIgnoreReadsEnd(const char* file, int line);
 #endif
@@ -41,11 +43,11 @@ inline bool receive_now(zmq::socket_t& socket, zmq::message_t& frame) {
 
 /// ThreadSanitizer does not see how ZeroMQ, built without it, hands a message from its thread to ours.
 inline void copy_frame(const zmq::message_t& frame, std::string& to) {
-#if defined(DUET_SANITIZE_THREAD)
+#if defined(DUET_UNDER_TSAN)
   AnnotateIgnoreReadsBegin(__FILE__, __LINE__);
 #endif
   to.assign(frame.data<char>(), frame.size());
-#if defined(DUET_SANITIZE_THREAD)
+#if defined(DUET_UNDER_TSAN)
   AnnotateIgnoreReadsEnd(__FILE__, __LINE__);
 #endif
 }

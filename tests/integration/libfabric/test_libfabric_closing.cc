@@ -8,11 +8,12 @@
 #include <string>
 #include <vector>
 
-#ifdef DUET_SANITIZE_ADDRESS
+#include "integration/libfabric/plugin_driver.h"
+#include "support/sanitizers.h"
+
+#ifdef DUET_UNDER_ASAN
 #include <sanitizer/lsan_interface.h>
 #endif
-
-#include "integration/libfabric/plugin_driver.h"
 
 namespace duet::driver {
 namespace {
@@ -133,7 +134,7 @@ TEST(Libfabric, AnEventOfAClosedConnectionReachesNoOther) {
 
 /// While it lives, memory that is never freed is no leak of ours. libfabric 1.17 keeps what it has let in at
 /// its port, but not yet read a request from, when that port is closed, and offers no way to ask for it.
-#ifdef DUET_SANITIZE_ADDRESS
+#ifdef DUET_UNDER_ASAN
 using LibfabricForgets = __lsan::ScopedDisabler;
 #else
 struct LibfabricForgets {

@@ -10,10 +10,10 @@ import unittest
 import harness
 
 ALGORITHMS = ("a2cid2", "adpsgd")
-RUNS = harness.count(1, 3)
-# Of one run each, a ratio of the distances is half noise: then it is printed only. RealTraining has a gain to show each time, and
-# so has samples/quickstart.
-BOUND = 0.85 if harness.FULL else None
+RUNS = harness.count(2, 3)
+# What A2CiD2 promises here is 0.85. Two runs on a busy machine leave an uncertainty of more than a tenth, which a test of every
+# change must not trip over: it asks whether there is a gain at all.
+BOUND = 0.85 if harness.FULL else 1.0
 DATA = harness.SOURCE / "samples" / "data"
 
 
@@ -77,8 +77,7 @@ class Digits(unittest.TestCase):
             for report in reports:
                 self.assertGreaterEqual(report["final"]["test_accuracy"], 0.97)
                 self.assertEqual(report["final"]["members"], list(range(16)))
-            if BOUND is not None:
-                self.assertLess(ratio, BOUND)
+            self.assertLess(ratio, BOUND)
 
     @unittest.skipUnless(harness.FULL, "a figure beside the others: with the full counts only")
     def test_constant_learning_rate(self):
